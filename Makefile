@@ -1,0 +1,147 @@
+# joyfuljay: a PostgreSQL extension that turns network captures into flows.
+#
+#   make demo    set up this machine, extract a capture, show rows
+#   make test    set up this machine, run every test
+#   make bench   time per packet of each stage
+#   make fuzz SECONDS=60
+#   make && make install     the extension alone (needs the packages of tools/setup.sh)
+#
+# Parts of make test, for daily work: test-unit, test-fuzz (both without PostgreSQL), test-regress, test-pgtap, test-tap (these
+# test the installed extension). WERROR=-Werror turns warnings into errors.
+
+.DEFAULT_GOAL := all
+
+EXTENSION = joyfuljay
+EXTVERSION = 0.1.0
+MODULE_big = joyfuljay
+
+# a program of its own, with main()
+GENERATOR_SRC = src/features/generate.c
+
+ENGINE_SRCS := $(filter-out $(GENERATOR_SRC),$(sort $(wildcard src/capture/*.c src/packet/*.c src/flow/*.c src/extractors/*.c src/features/*.c)))
+PG_SRCS := $(sort $(wildcard src/pg/*.c))
+HEADERS := $(wildcard src/*/*.h) src/features/features.def
+ENGINE_OBJS = $(ENGINE_SRCS:.c=.o)
+OBJS = $(ENGINE_OBJS) $(PG_SRCS:.c=.o)
+
+LIBS_PC = libpcap libcrypto zlib libzstd liblz4
+ENGINE_CFLAGS := $(shell pkg-config --cflags $(LIBS_PC) 2>/dev/null)
+ENGINE_LIBS := $(shell pkg-config --libs $(LIBS_PC) 2>/dev/null)
+
+DATA_built = sql/joyfuljay--$(EXTVERSION).sql
+EXTRA_CLEAN = build $(DATA_built)
+
+REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test
+
+WARNINGS = -std=gnu11 -Wall -Wextra
+PG_CPPFLAGS = -I$(CURDIR)/src $(ENGINE_CFLAGS)
+PG_CFLAGS = $(WARNINGS) -Wno-declaration-after-statement $(WERROR)
+SHLIB_LINK = $(ENGINE_LIBS) -lm
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
+# Bitcode lets the server's JIT inline small C functions into SQL expressions; ours are too large for that, and it would need clang.
+override with_llvm = no
+include $(PGXS)
+else
+all install installcheck clean:
+	@echo "PostgreSQL's development files are missing ($(PG_CONFIG) --pgxs finds none); run tools/setup.sh build" >&2; exit 1
+endif
+
+# a changed header makes every object again
+$(OBJS): $(HEADERS)
+
+# calls between parts of the engine need no detour through the linkage table
+$(ENGINE_OBJS): override CFLAGS += -fvisibility=hidden
+
+
+# ---- the engine without PostgreSQL: tests, fuzzers, benchmark, each variant in its own folder of build/
+
+OWN_CFLAGS = $(WARNINGS) $(WERROR) -Isrc $(ENGINE_CFLAGS) -MMD -MP
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g
+
+UNIT_TESTS := $(patsubst test/unit/%.c,%,$(sort $(wildcard test/unit/test_*.c)))
+FUZZERS := $(patsubst test/fuzz/fuzz_%.c,%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
+
+# engine(variant, compiler, flags): build/<variant>/engine.a
+define engine
+$(1)_OBJS := $$(ENGINE_SRCS:%.c=build/$(1)/%.o)
+build/$(1)/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$(2) $(3) $$(OWN_CFLAGS) -c -o $$@ $$<
+build/$(1)/engine.a: $$($(1)_OBJS)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+-include $$($(1)_OBJS:.o=.d)
+endef
+
+# what PGXS compiles the engine with, or as near as can be without it
+BENCH_FLAGS := $(or $(shell $(PG_CONFIG) --cflags 2>/dev/null),-O2 -g) -Wno-declaration-after-statement -fPIC -fvisibility=hidden
+FUZZ_CC = clang
+
+$(eval $(call engine,san,$$(CC),-O1 $$(SANITIZE)))
+$(eval $(call engine,bench,$$(CC),$$(BENCH_FLAGS)))
+$(eval $(call engine,fuzz,$$(FUZZ_CC),-O1 $$(SANITIZE) -fsanitize=fuzzer-no-link))
+
+UNIT_PROGRAMS = $(UNIT_TESTS:%=build/san/%)
+REPLAY_PROGRAMS = $(FUZZERS:%=build/san/replay_%)
+FUZZ_PROGRAMS = $(FUZZERS:%=build/fuzz/fuzz_%)
+BENCH_PROGRAMS = build/bench/generate build/bench/bench
+
+$(UNIT_PROGRAMS): build/san/%: build/san/test/unit/%.o build/san/engine.a
+	$(CC) $(SANITIZE) -o $@ $^ $(ENGINE_LIBS) -lm
+
+$(REPLAY_PROGRAMS): build/san/replay_%: build/san/test/fuzz/fuzz_%.o build/san/test/fuzz/replay.o build/san/engine.a
+	$(CC) $(SANITIZE) -o $@ $^ $(ENGINE_LIBS) -lm
+
+$(FUZZ_PROGRAMS): build/fuzz/fuzz_%: build/fuzz/test/fuzz/fuzz_%.o build/fuzz/engine.a
+	$(FUZZ_CC) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(ENGINE_LIBS) -lm
+
+build/bench/generate: build/bench/bench/generate.o
+	$(CC) -o $@ $^
+
+build/bench/bench: build/bench/bench/bench.o build/bench/engine.a
+	$(CC) -o $@ $^ $(ENGINE_LIBS) -lm
+
+-include $(wildcard build/*/test/*/*.d build/bench/bench/*.d)
+.SECONDARY:
+
+unit-programs: $(UNIT_PROGRAMS)
+replay-programs: $(REPLAY_PROGRAMS)
+fuzz-programs: $(FUZZ_PROGRAMS)
+bench-programs: $(BENCH_PROGRAMS)
+
+
+# ---- what people call
+
+test:
+	tools/test.sh
+
+demo:
+	tools/demo.sh
+
+test-unit: unit-programs
+	tools/run-tests.sh unit
+
+test-fuzz: replay-programs
+	tools/run-tests.sh fuzz
+
+test-regress test-pgtap test-tap:
+	tools/server.sh tools/run-tests.sh $(@:test-%=%)
+
+SECONDS = 60
+fuzz:
+	tools/setup.sh fuzz
+	$(MAKE) fuzz-programs
+	tools/fuzz.sh $(SECONDS) $(FUZZERS)
+
+PACKETS = 2000000
+FLOWS = 60000
+ROUNDS = 5
+bench: bench-programs
+	tools/server.sh bench/run.sh build/bench $(PACKETS) $(FLOWS) $(ROUNDS)
+
+.PHONY: test demo test-unit test-fuzz test-regress test-pgtap test-tap fuzz bench \
+	unit-programs replay-programs fuzz-programs bench-programs

@@ -1,0 +1,95 @@
+/*
+ * Community ID version 1.
+ */
+#include "extractors/extractor.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+static bool
+sha1(jj_work *w, const uint8_t *bytes, size_t size, uint8_t out[20])
+{
+	if (w->digest == NULL)
+	{
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+		w->digest_type = EVP_MD_fetch(NULL, "SHA1", NULL);
+#else
+		w->digest_type = (void *) EVP_sha1();
+#endif
+		w->digest = EVP_MD_CTX_new();
+	}
+	return w->digest != NULL && w->digest_type != NULL
+		&& EVP_DigestInit_ex(w->digest, w->digest_type, NULL) == 1
+		&& EVP_DigestUpdate(w->digest, bytes, size) == 1
+		&& EVP_DigestFinal_ex(w->digest, out, NULL) == 1;
+}
+
+bool
+jj_community_id(const jj_flow *f, jj_work *w, char out[JJ_COMMUNITY_ID_SIZE])
+{
+	const uint8_t *src = f->first_dir ? jj_flow_responder(f) : jj_flow_initiator(f);
+	const uint8_t *dst = f->first_dir ? jj_flow_initiator(f) : jj_flow_responder(f);
+	int			size = jj_flow_version(f) == 4 ? 4 : 16;
+	int			sport = f->first_dir ? f->dst_port : f->src_port;
+	int			dport = f->first_dir ? f->src_port : f->dst_port;
+	bool		ports = false;
+	bool		one_way = false;
+	int			order;
+	uint8_t		bytes[2 + 32 + 2 + 4] = {0};	/* seed 0 in front */
+	uint8_t    *b = bytes + 2;
+	uint8_t		hash[20];
+
+	switch (f->key.proto)
+	{
+		case JJ_PROTO_ICMP:
+		case JJ_PROTO_ICMPV6:
+			if (f->first_icmp_type < 0)
+				return false;
+			sport = f->first_icmp_type;
+			dport = jj_icmp_counterpart(f->key.proto, sport);
+			one_way = dport < 0;
+			if (one_way)
+				dport = f->first_icmp_code;
+			ports = true;
+			break;
+		case JJ_PROTO_TCP:
+		case JJ_PROTO_UDP:
+		case JJ_PROTO_SCTP:
+			if (sport < 0)
+				return false;
+			ports = true;
+			break;
+		default:
+			sport = dport = 0;
+	}
+	order = memcmp(src, dst, 16);
+	if (!one_way && (order > 0 || (order == 0 && sport > dport)))
+	{
+		const uint8_t *address = src;
+		int			port = sport;
+
+		src = dst;
+		dst = address;
+		sport = dport;
+		dport = port;
+	}
+	memcpy(b, src + 16 - size, (size_t) size);
+	b += size;
+	memcpy(b, dst + 16 - size, (size_t) size);
+	b += size;
+	*b++ = f->key.proto;
+	*b++ = 0;
+	if (ports)
+	{
+		*b++ = (uint8_t) (sport >> 8);
+		*b++ = (uint8_t) sport;
+		*b++ = (uint8_t) (dport >> 8);
+		*b++ = (uint8_t) dport;
+	}
+	if (!sha1(w, bytes, (size_t) (b - bytes), hash))
+		return false;
+	out[0] = '1';
+	out[1] = ':';
+	EVP_EncodeBlock((unsigned char *) out + 2, hash, sizeof(hash));
+	return true;
+}

@@ -1,0 +1,229 @@
+/*
+ * Group size: IP packet and payload lengths.
+ */
+#include "extractors/extractor.h"
+
+#include <string.h>
+
+typedef struct size_fold
+{
+	uint64_t	packets[2];
+	jj_moments	payload[2];		/* all payload lengths, by direction */
+	uint64_t	with_payload[2];
+	uint32_t	min_payload[2];	/* above 0 */
+	jj_tally   *tally;			/* packet lengths, by direction */
+	jj_tally	own_tally;		/* of a flow whose samples don't stay */
+	int32_t    *sequence;		/* the first max_sequence_length lengths, negative from the responder */
+	uint32_t	n_sequence;
+} size_fold;
+
+static bool
+keep_sequence(size_fold *a, const jj_sample *s, uint32_t n, jj_work *w)
+{
+	uint32_t	length = w->options.max_sequence_length;
+
+	if (!jj_set_has(&w->options.features, JJ_F_pkt_len_sequence) || length == 0
+		|| a->packets[0] + a->packets[1] > 0)
+		return true;
+	a->n_sequence = n < length ? n : length;
+	a->sequence = jj_alloc(&w->allocator, sizeof(int32_t) * a->n_sequence);
+	if (a->sequence == NULL)
+		return false;
+	for (uint32_t i = 0; i < a->n_sequence; i++)
+	{
+		int32_t		size = s[i].ip_len > INT32_MAX ? INT32_MAX : (int32_t) s[i].ip_len;
+
+		a->sequence[i] = s[i].t_dir & 1 ? -size : size;
+	}
+	return true;
+}
+
+static bool
+fold(void *acc, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
+{
+	size_fold  *a = acc;
+
+	if (!keep_sequence(a, s, n, w))
+		return false;
+	if (whole)
+		jj_tally_clear(&w->tally);
+	a->tally = whole ? &w->tally : &a->own_tally;
+	for (uint32_t i = 0; i < n; i++)
+	{
+		int			dir = s[i].t_dir & 1;
+		uint32_t	payload = s[i].payload_len;
+
+		a->packets[dir]++;
+		if (!jj_tally_add(a->tally, s[i].ip_len, (unsigned) dir, &w->allocator))
+			return false;
+		jj_moments_add(&a->payload[dir], payload);
+		if (payload > 0)
+		{
+			if (a->with_payload[dir]++ == 0 || payload < a->min_payload[dir])
+				a->min_payload[dir] = payload;
+		}
+	}
+	return true;
+}
+
+/* Moments of both directions together. */
+static jj_moments
+joined(const jj_moments *a, const jj_moments *b)
+{
+	jj_moments	m = *a;
+
+	if (b->n == 0)
+		return m;
+	if (a->n == 0)
+		return *b;
+	m.n += b->n;
+	m.min = a->min < b->min ? a->min : b->min;
+	m.max = a->max > b->max ? a->max : b->max;
+	m.sum = jj_u128_add(a->sum, b->sum);
+	m.squares = jj_u128_add(a->squares, b->squares);
+	return m;
+}
+
+static void
+emit_payload(const size_fold *a, jj_row *row)
+{
+	static const jj_feature mean[] = {JJ_F_payload_len_fwd_mean, JJ_F_payload_len_bwd_mean};
+	static const jj_feature std[] = {JJ_F_payload_len_fwd_std, JJ_F_payload_len_bwd_std};
+	static const jj_feature with[] = {JJ_F_packets_with_payload_fwd, JJ_F_packets_with_payload_bwd};
+	static const jj_feature min[] = {JJ_F_l7_pkt_min_fwd, JJ_F_l7_pkt_min_bwd};
+	static const jj_feature max[] = {JJ_F_l7_pkt_max_fwd, JJ_F_l7_pkt_max_bwd};
+	jj_moments	m = joined(&a->payload[0], &a->payload[1]);
+	uint64_t	with_payload = a->with_payload[0] + a->with_payload[1];
+
+	jj_row_int(row, JJ_F_payload_len_min, m.min);
+	jj_row_int(row, JJ_F_payload_len_max, m.max);
+	jj_row_double(row, JJ_F_payload_len_mean, jj_moments_mean(&m));
+	jj_row_double(row, JJ_F_payload_len_std, jj_moments_std(&m));
+	for (int d = 0; d < 2; d++)
+	{
+		if (a->packets[d] > 0)
+		{
+			jj_row_double(row, mean[d], jj_moments_mean(&a->payload[d]));
+			jj_row_double(row, std[d], jj_moments_std(&a->payload[d]));
+		}
+		jj_row_int(row, with[d], (int64_t) a->with_payload[d]);
+		if (a->with_payload[d] > 0)
+		{
+			jj_row_int(row, min[d], a->min_payload[d]);
+			jj_row_int(row, max[d], a->payload[d].max);
+		}
+	}
+	jj_row_int(row, JJ_F_packets_with_payload, (int64_t) with_payload);
+	jj_row_double(row, JJ_F_header_only_ratio, (double) (m.n - with_payload) / (double) m.n);
+}
+
+static void
+emit_lengths(const size_fold *a, const jj_moments m[3], jj_work *w, jj_row *row)
+{
+	static const int percent[] = {25, 50, 75, 90};
+	static const int half[] = {50};
+	uint32_t	k = a->tally->used;
+	const jj_tally_entry *dominant = &w->entry[0];
+	double		q[4];
+
+	for (uint32_t i = 1; i < k; i++)
+	{
+		const jj_tally_entry *e = &w->entry[i];
+		uint64_t	n = e->count[0] + e->count[1];
+		uint64_t	best = dominant->count[0] + dominant->count[1];
+
+		if (n > best || (n == best && e->order < dominant->order))
+			dominant = e;
+	}
+	jj_row_int(row, JJ_F_dominant_pkt_size, dominant->value);
+	jj_row_double(row, JJ_F_dominant_pkt_ratio, (double) (dominant->count[0] + dominant->count[1]) / (double) m[2].n);
+	jj_row_int(row, JJ_F_pkt_len_min, m[2].min);
+	jj_row_int(row, JJ_F_pkt_len_max, m[2].max);
+	jj_row_double(row, JJ_F_pkt_len_mean, jj_moments_mean(&m[2]));
+	jj_row_double(row, JJ_F_pkt_len_std, jj_moments_std(&m[2]));
+	jj_row_double(row, JJ_F_pkt_len_variance, jj_moments_variance(&m[2]));
+	jj_tally_percentiles(w->entry, k, JJ_DIR_BOTH, percent, 4, q);
+	jj_row_double(row, JJ_F_pkt_len_p25, q[0]);
+	jj_row_double(row, JJ_F_pkt_len_median, q[1]);
+	jj_row_double(row, JJ_F_pkt_len_p75, q[2]);
+	jj_row_double(row, JJ_F_pkt_len_p90, q[3]);
+	if (a->packets[0] > 0)
+	{
+		jj_row_int(row, JJ_F_pkt_len_fwd_min, m[0].min);
+		jj_row_int(row, JJ_F_pkt_len_fwd_max, m[0].max);
+		jj_row_double(row, JJ_F_pkt_len_fwd_mean, jj_moments_mean(&m[0]));
+		jj_row_double(row, JJ_F_pkt_len_fwd_std, jj_moments_std(&m[0]));
+		jj_tally_percentiles(w->entry, k, JJ_DIR_FWD, half, 1, q);
+		jj_row_double(row, JJ_F_pkt_len_fwd_median, q[0]);
+	}
+	if (a->packets[1] > 0)
+	{
+		jj_row_int(row, JJ_F_pkt_len_bwd_min, m[1].min);
+		jj_row_int(row, JJ_F_pkt_len_bwd_max, m[1].max);
+		jj_row_double(row, JJ_F_pkt_len_bwd_mean, jj_moments_mean(&m[1]));
+		jj_row_double(row, JJ_F_pkt_len_bwd_std, jj_moments_std(&m[1]));
+		jj_tally_percentiles(w->entry, k, JJ_DIR_BWD, half, 1, q);
+		jj_row_double(row, JJ_F_pkt_len_bwd_median, q[0]);
+	}
+}
+
+/* w->entry: the distinct lengths in ascending order. False without memory. */
+static bool
+sort_lengths(const jj_tally *t, jj_work *w)
+{
+	if (w->entry_room < t->used)
+	{
+		jj_release(&w->allocator, w->entry);
+		w->entry = jj_alloc(&w->allocator, sizeof(jj_tally_entry) * t->size);
+		w->entry_room = w->entry == NULL ? 0 : t->size;
+		if (w->entry == NULL)
+			return false;
+	}
+	jj_tally_sorted(t, w->entry);
+	return true;
+}
+
+static bool
+emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
+{
+	size_fold  *a = fold;
+	jj_moments	m[3];
+	double		packets = (double) (f->packets[0] + f->packets[1]);
+	double		bytes = (double) (f->bytes[0] + f->bytes[1]);
+
+	(void) state;
+	if (!sort_lengths(a->tally, w))
+		return false;
+	memset(m, 0, sizeof(m));
+	for (uint32_t i = 0; i < a->tally->used; i++)
+		for (int d = 0; d < 2; d++)
+			jj_moments_add_many(&m[d], w->entry[i].value, w->entry[i].count[d]);
+	m[2] = joined(&m[0], &m[1]);
+	emit_lengths(a, m, w, row);
+	emit_payload(a, row);
+	jj_row_int(row, JJ_F_l7_bytes_fwd, (int64_t) f->payload[0]);
+	jj_row_int(row, JJ_F_l7_bytes_bwd, (int64_t) f->payload[1]);
+	jj_row_int(row, JJ_F_l7_bytes_total, (int64_t) (f->payload[0] + f->payload[1]));
+	jj_row_double(row, JJ_F_pkt_asymmetry, ((double) f->packets[0] - (double) f->packets[1]) / packets);
+	jj_row_double(row, JJ_F_byte_asymmetry, ((double) f->bytes[0] - (double) f->bytes[1]) / bytes);
+	if (a->sequence != NULL)
+		jj_row_put(row, JJ_F_pkt_len_sequence, a->sequence, sizeof(int32_t) * a->n_sequence);
+	return true;
+}
+
+static void
+free_fold(void *fold, const jj_allocator *al)
+{
+	size_fold  *a = fold;
+
+	jj_tally_free(&a->own_tally, al);
+	jj_release(al, a->sequence);
+}
+
+const jj_extractor jj_extract_size = {
+	.group = JJ_G_size,
+	.fold_size = sizeof(size_fold),
+	.fold = fold,
+	.emit = emit,
+	.free_fold = free_fold,
+};

@@ -1,0 +1,39 @@
+/*
+ * The table of extractors: one line for each feature group.
+ */
+#include "extractors/extractor.h"
+
+#include <openssl/evp.h>
+
+const jj_extractor *const jj_extractor_table[] = {
+	&jj_extract_flow_meta,
+	&jj_extract_timing,
+	&jj_extract_size,
+	&jj_extract_ip_extended,
+	&jj_extract_tcp,
+	&jj_extract_mac,
+};
+
+const unsigned jj_extractor_count = sizeof(jj_extractor_table) / sizeof(jj_extractor_table[0]);
+
+bool
+jj_group_implemented(jj_group group)
+{
+	for (unsigned i = 0; i < jj_extractor_count; i++)
+		if (jj_extractor_table[i]->group == group)
+			return true;
+	return false;
+}
+
+void
+jj_work_free(jj_work *w)
+{
+	for (int d = 0; d < 3; d++)
+		jj_release(&w->allocator, w->gap[d]);
+	jj_tally_free(&w->tally, &w->allocator);
+	jj_release(&w->allocator, w->entry);
+	EVP_MD_CTX_free(w->digest);
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+	EVP_MD_free(w->digest_type);
+#endif
+}

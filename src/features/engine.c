@@ -1,0 +1,459 @@
+/*
+ * The engine: frames in, rows out. Frames are decoded in batches, so that the
+ * memory of their flows is fetched while others are worked on.
+ */
+#include "features/engine.h"
+#include "extractors/extractor.h"
+#include "flow/table.h"
+
+#include <string.h>
+
+#define MAX_ACTIVE 32
+#define FIRST_SAMPLES 8
+
+struct jj_engine
+{
+	jj_table	table;
+	jj_work		work;
+	jj_counters counters;
+	jj_filter  *filter;
+	jj_row		row;
+	jj_flow    *last;			/* the flow of the row handed out */
+
+	unsigned	n_active;		/* extractors in use */
+	const jj_extractor *active[MAX_ACTIVE];
+	size_t		state_offset[MAX_ACTIVE];	/* in the flow record */
+	size_t		fold_offset[MAX_ACTIVE];	/* in the block of accumulators */
+	unsigned	n_updates;
+	unsigned	update[MAX_ACTIVE]; /* those that see each packet */
+	size_t		fold_size;		/* 0: no extractor needs samples */
+	void	   *fold;			/* accumulators for flows within max_samples */
+
+	char	  **source;			/* names, by jj_flow.capture */
+	uint32_t	sources;
+
+	jj_packet	packet[JJ_BATCH];
+	jj_lookup	lookup[JJ_BATCH];
+};
+
+void
+jj_options_default(jj_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->flow_timeout = 60 * JJ_SECOND;
+	o->active_timeout = JJ_INFINITE;
+	o->flow_end = JJ_FLOW_END_TCP_CLOSE;
+	o->eviction = JJ_EVICT_LRU;
+	o->inner_tunnels = true;
+	o->vlan_in_key = true;
+	o->defragment = true;
+	o->burst_threshold = JJ_SECOND / 20;
+	o->max_sequence_length = 50;
+	o->max_samples = 16384;
+	o->sampling_rate = 1;
+	jj_set_all(&o->features);
+}
+
+static jj_code
+check_options(const jj_options *o, jj_error *err)
+{
+	if (o->flow_timeout < 0)
+		return jj_fail(err, JJ_ERR_ARGUMENT, "flow_timeout must not be negative");
+	if (o->active_timeout < 0)
+		return jj_fail(err, JJ_ERR_ARGUMENT, "active_timeout must not be negative");
+	if (o->burst_threshold <= 0)
+		return jj_fail(err, JJ_ERR_ARGUMENT, "burst_threshold_ms must be positive");
+	if (o->max_sequence_length > JJ_MAX_SEQUENCE)
+		return jj_fail(err, JJ_ERR_ARGUMENT, "max_sequence_length must be at most %d", JJ_MAX_SEQUENCE);
+	if (o->max_samples < JJ_MIN_SAMPLES || o->max_samples > JJ_MAX_SAMPLES)
+		return jj_fail(err, JJ_ERR_ARGUMENT, "max_samples_per_flow must be between %d and %d", JJ_MIN_SAMPLES, JJ_MAX_SAMPLES);
+	if (!(o->sampling_rate > 0 && o->sampling_rate <= 1))
+		return jj_fail(err, JJ_ERR_ARGUMENT, "sampling_rate must be above 0 and at most 1");
+	return JJ_OK;
+}
+
+static bool
+group_wanted(const jj_feature_set *s, jj_group group)
+{
+	for (unsigned f = 0; f < JJ_FEATURES; f++)
+		if (jj_feature_table[f].group == group && jj_set_has(s, f))
+			return true;
+	return false;
+}
+
+static size_t
+aligned(size_t size)
+{
+	return (size + 15) & ~(size_t) 15;
+}
+
+/* Choose the extractors whose columns are wanted and lay out their memory; the bytes of a flow record. */
+static size_t
+choose_extractors(jj_engine *e, const jj_options *o)
+{
+	size_t		record = aligned(sizeof(jj_flow));
+
+	for (unsigned i = 0; i < jj_extractor_count; i++)
+	{
+		const jj_extractor *x = jj_extractor_table[i];
+
+		if (!group_wanted(&o->features, x->group))
+			continue;
+		e->active[e->n_active] = x;
+		e->state_offset[e->n_active] = record;
+		e->fold_offset[e->n_active] = e->fold_size;
+		record += aligned(x->state_size);
+		e->fold_size += aligned(x->fold_size);
+		if (x->update != NULL)
+			e->update[e->n_updates++] = e->n_active;
+		e->n_active++;
+	}
+	return record;
+}
+
+size_t
+jj_engine_flow_bytes(const jj_options *o)
+{
+	size_t		record = aligned(sizeof(jj_flow));
+
+	for (unsigned i = 0; i < jj_extractor_count; i++)
+		if (group_wanted(&o->features, jj_extractor_table[i]->group))
+			record += aligned(jj_extractor_table[i]->state_size);
+	return (record + 63) / 64 * 64;
+}
+
+static jj_code
+out_of_memory(jj_error *err)
+{
+	return jj_fail(err, JJ_ERR_NOMEM, "out of memory");
+}
+
+jj_code
+jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, const jj_allocator *a, jj_error *err)
+{
+	jj_engine  *e;
+	jj_code		code = check_options(options, err);
+	size_t		record;
+
+	*out = NULL;
+	if (code != JJ_OK)
+		return code;
+	e = jj_alloc_zero(a, sizeof(*e));
+	if (e == NULL)
+		return out_of_memory(err);
+	e->filter = filter;
+	e->work.options = *options;
+	e->work.allocator = *a;
+	/* the sequence columns need the first samples of a flow */
+	if (e->work.options.max_samples <= options->max_sequence_length)
+		e->work.options.max_samples = options->max_sequence_length + 1;
+	record = choose_extractors(e, options);
+	jj_row_init(&e->row, &e->work.options.features, a);
+	if (e->fold_size > 0 && (e->fold = jj_alloc_zero(a, e->fold_size)) == NULL)
+	{
+		jj_release(a, e);
+		return out_of_memory(err);
+	}
+	if (!jj_table_init(&e->table, &e->work.options, record, a, &e->counters))
+	{
+		jj_release(a, e->fold);
+		jj_release(a, e);
+		return out_of_memory(err);
+	}
+	*out = e;
+	return jj_engine_source(e, "", true, err);
+}
+
+jj_code
+jj_engine_source(jj_engine *e, const char *name, bool fresh, jj_error *err)
+{
+	const jj_allocator *a = &e->work.allocator;
+	size_t		size = strlen(name) + 1;
+	char	  **grown;
+	char	   *copy;
+
+	if (fresh && e->sources > 0 && !jj_table_finish(&e->table))
+		return out_of_memory(err);
+	grown = jj_regrow(a, e->source, sizeof(*grown) * e->sources, sizeof(*grown) * (e->sources + 1));
+	if (grown == NULL)
+		return out_of_memory(err);
+	e->source = grown;
+	copy = jj_alloc(a, size);
+	if (copy == NULL)
+		return out_of_memory(err);
+	memcpy(copy, name, size);
+	e->source[e->sources++] = copy;
+	return JJ_OK;
+}
+
+static inline void *
+state_of(const jj_engine *e, const jj_flow *f, unsigned i)
+{
+	return (char *) f + e->state_offset[i];
+}
+
+static inline void *
+fold_of(const jj_engine *e, void *folds, unsigned i)
+{
+	return e->active[i]->fold_size == 0 ? NULL : (char *) folds + e->fold_offset[i];
+}
+
+static bool
+fold_samples(jj_engine *e, void *folds, const jj_flow *f, bool whole)
+{
+	for (unsigned i = 0; i < e->n_active; i++)
+		if (e->active[i]->fold_size != 0
+			&& !e->active[i]->fold(fold_of(e, folds, i), f->sample, f->n_samples, whole, &e->work))
+			return false;
+	return true;
+}
+
+static void
+free_folds(jj_engine *e, void *folds)
+{
+	for (unsigned i = 0; i < e->n_active; i++)
+		if (e->active[i]->free_fold != NULL)
+			e->active[i]->free_fold(fold_of(e, folds, i), &e->work.allocator);
+}
+
+static void
+note_samples(jj_engine *e, int64_t packets)
+{
+	e->counters.memory_flows += (uint64_t) (packets * (int64_t) sizeof(jj_sample));
+	if (e->counters.memory_flows > e->counters.memory_peak)
+		e->counters.memory_peak = e->counters.memory_flows;
+}
+
+/* Room for one more sample: a larger block, or the samples so far go into the accumulators. */
+static bool
+make_sample_room(jj_engine *e, jj_flow *f)
+{
+	const jj_allocator *a = &e->work.allocator;
+	uint32_t	max = e->work.options.max_samples;
+	uint32_t	room = f->sample_room == 0 ? FIRST_SAMPLES : f->sample_room * 2;
+	jj_sample  *grown;
+
+	if (f->sample_room < max)
+	{
+		room = room > max ? max : room;
+		grown = jj_regrow(a, f->sample, sizeof(jj_sample) * f->n_samples, sizeof(jj_sample) * room);
+		if (grown == NULL)
+			return false;
+		note_samples(e, (int64_t) room - f->sample_room);
+		f->sample = grown;
+		f->sample_room = room;
+		return true;
+	}
+	if (f->folded == NULL && (f->folded = jj_alloc_zero(a, e->fold_size)) == NULL)
+		return false;
+	if (!fold_samples(e, f->folded, f, false))
+		return false;
+	f->n_samples = 0;
+	return true;
+}
+
+static bool
+update_flow(jj_engine *e, jj_flow *f, const jj_packet *p)
+{
+	if (e->fold_size > 0)
+	{
+		jj_sample  *s;
+
+		if (f->n_samples == f->sample_room && !make_sample_room(e, f))
+			return false;
+		s = &f->sample[f->n_samples++];
+		s->t_dir = p->t * 2 + p->dir;
+		s->ip_len = p->ip_len;
+		s->payload_len = p->payload_len;
+	}
+	for (unsigned i = 0; i < e->n_updates; i++)
+		if (!e->active[e->update[i]]->update(state_of(e, f, e->update[i]), p, &e->work))
+			return false;
+	return true;
+}
+
+/* Whether the packet's flow is in the sample; by key alone, so that flows stay whole and the choice repeats. */
+static bool
+in_sample(const jj_options *o, const jj_key *key)
+{
+	uint64_t	seed = o->sampling_seed ^ UINT64_C(0x5851f42d4c957f2d);
+	uint64_t	h = (uint64_t) jj_key_hash(key, seed) << 21 ^ jj_key_hash(key, ~seed);
+
+	return (double) (h & ((UINT64_C(1) << 53) - 1)) < o->sampling_rate * 9007199254740992.0;
+}
+
+/* Decode a frame into slot n and find its key; *taken is false if it gives no packet. */
+static jj_code
+take_frame(jj_engine *e, const jj_frame *frame, uint32_t n, bool *taken, jj_error *err)
+{
+	jj_packet  *p = &e->packet[n];
+	jj_skip		skip;
+
+	*taken = false;
+	e->counters.frames++;
+	e->counters.captured_bytes += frame->caplen;
+	e->counters.wire_bytes += frame->wirelen;
+	if (e->filter != NULL)
+	{
+		bool		pass;
+		jj_code		code = jj_filter_frame(e->filter, frame, &pass, err);
+
+		if (code != JJ_OK)
+			return code;
+		if (!pass)
+		{
+			e->counters.skipped[JJ_SKIP_FILTERED]++;
+			return JJ_OK;
+		}
+	}
+	if (!jj_table_tick(&e->table, frame->ts))
+		return out_of_memory(err);
+	skip = jj_decode(frame, e->work.options.inner_tunnels, p);
+	if (skip != JJ_SKIP_NONE)
+	{
+		if (skip == JJ_SKIP_LINK_TYPE && e->counters.skipped[skip] == 0)
+			e->counters.unsupported_link = frame->link;
+		e->counters.skipped[skip]++;
+		return JJ_OK;
+	}
+	*taken = true;
+	return JJ_OK;
+}
+
+jj_code
+jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
+{
+	jj_table   *t = &e->table;
+	uint32_t	taken = 0;
+
+	if (n > JJ_BATCH)
+		return jj_fail(err, JJ_ERR_ARGUMENT, "a batch of %u frames is longer than %d", n, JJ_BATCH);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		bool		good;
+		jj_code		code = take_frame(e, &frames[i], taken, &good, err);
+
+		if (code != JJ_OK)
+			return code;
+		if (good)
+		{
+			if (!jj_table_lookup(t, &e->packet[taken], &e->lookup[taken]))
+				return out_of_memory(err);
+			jj_table_prefetch_bucket(t, &e->lookup[taken]);
+			taken++;
+		}
+	}
+	for (uint32_t i = 0; i < taken; i++)
+		jj_table_prefetch_flow(t, &e->lookup[i]);
+	for (uint32_t i = 0; i < taken; i++)
+	{
+		jj_packet  *p = &e->packet[i];
+		bool		ends;
+		jj_flow    *f;
+
+		if (e->work.options.sampling_rate < 1 && !in_sample(&e->work.options, &e->lookup[i].key))
+		{
+			e->counters.skipped[JJ_SKIP_SAMPLED]++;
+			continue;
+		}
+		f = jj_table_add(t, p, &e->lookup[i], e->sources - 1, &ends);
+		if (f == NULL || !update_flow(e, f, p))
+			return out_of_memory(err);
+		e->counters.decoded++;
+		e->counters.truncated += p->truncated;
+		if (ends && !jj_table_end(t, f, p->tcp_flags & JJ_TCP_RST ? JJ_END_TCP_RESET : JJ_END_TCP_CLOSE, t->now))
+			return out_of_memory(err);
+	}
+	return JJ_OK;
+}
+
+jj_code
+jj_engine_finish(jj_engine *e, jj_error *err)
+{
+	return jj_table_finish(&e->table) ? JJ_OK : out_of_memory(err);
+}
+
+static void
+free_flow(jj_engine *e, jj_flow *f)
+{
+	for (unsigned i = 0; i < e->n_active; i++)
+		if (e->active[i]->free_state != NULL)
+			e->active[i]->free_state(state_of(e, f, i), &e->work.allocator);
+	if (f->folded != NULL)
+	{
+		free_folds(e, f->folded);
+		jj_release(&e->work.allocator, f->folded);
+	}
+	note_samples(e, -(int64_t) f->sample_room);
+	jj_table_forget(&e->table, f);
+}
+
+/* Fill the row of a flow that has ended. */
+static bool
+emit_flow(jj_engine *e, jj_flow *f)
+{
+	bool		whole = f->folded == NULL;
+	void	   *folds = whole ? e->fold : f->folded;
+	bool		good = true;
+
+	jj_row_clear(&e->row);
+	e->work.capture = e->source[f->capture];
+	if (whole && e->fold_size > 0)
+		memset(e->fold, 0, e->fold_size);
+	if (e->fold_size > 0 && f->n_samples > 0)
+		good = fold_samples(e, folds, f, whole);
+	for (unsigned i = 0; good && i < e->n_active; i++)
+		good = e->active[i]->emit(f, state_of(e, f, i), fold_of(e, folds, i), &e->work, &e->row);
+	if (whole)
+		free_folds(e, e->fold);
+	return good && !e->row.failed;
+}
+
+jj_code
+jj_engine_next(jj_engine *e, const jj_row **row, bool *have, jj_error *err)
+{
+	if (e->last != NULL)
+	{
+		free_flow(e, e->last);
+		e->last = NULL;
+	}
+	*row = &e->row;
+	e->last = jj_table_next(&e->table);
+	*have = e->last != NULL;
+	if (*have && !emit_flow(e, e->last))
+		return out_of_memory(err);
+	return JJ_OK;
+}
+
+const jj_counters *
+jj_engine_counters(const jj_engine *e)
+{
+	return &e->counters;
+}
+
+void
+jj_engine_close(jj_engine *e)
+{
+	jj_allocator a;
+
+	if (e == NULL)
+		return;
+	a = e->work.allocator;
+
+	/* flows that never came out still own memory */
+	for (uint32_t i = 0; i < e->table.next_flow; i++)
+	{
+		jj_flow    *f = jj_table_flow(&e->table, i);
+
+		if (f->used)
+			free_flow(e, f);
+	}
+	jj_table_free(&e->table);
+	for (uint32_t i = 0; i < e->sources; i++)
+		jj_release(&a, e->source[i]);
+	jj_release(&a, e->source);
+	jj_row_free(&e->row);
+	jj_release(&a, e->fold);
+	jj_work_free(&e->work);
+	jj_release(&a, e);
+}

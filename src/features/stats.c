@@ -1,0 +1,436 @@
+/*
+ * Exact moments, quantiles by selection, a quantile sketch, and tallies.
+ */
+#include "features/stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* a / b, which must fit 64 bits; the rest in *rest. */
+static uint64_t
+u128_div(jj_u128 a, uint64_t b, uint64_t *rest)
+{
+	uint64_t	q = 0;
+	uint64_t	r;
+
+	if (a.hi == 0)
+	{
+		*rest = a.lo % b;
+		return a.lo / b;
+	}
+	r = a.hi % b;
+	for (int i = 63; i >= 0; i--)
+	{
+		uint64_t	carry = r >> 63;
+
+		r = r << 1 | (a.lo >> i & 1);
+		q <<= 1;
+		if (carry || r >= b)
+		{
+			r -= b;
+			q |= 1;
+		}
+	}
+	*rest = r;
+	return q;
+}
+
+void
+jj_moments_add_many(jj_moments *m, int64_t v, uint64_t count)
+{
+	jj_u128		square = jj_u128_mul((uint64_t) v, (uint64_t) v);
+	jj_u128		part;
+
+	if (count == 0)
+		return;
+	if (m->n == 0)
+		m->min = m->max = v;
+	else if (v < m->min)
+		m->min = v;
+	else if (v > m->max)
+		m->max = v;
+	m->n += count;
+	m->sum = jj_u128_add(m->sum, jj_u128_mul((uint64_t) v, count));
+	part = jj_u128_mul(square.lo, count);
+	part.hi += square.hi * count;
+	m->squares = jj_u128_add(m->squares, part);
+}
+
+double
+jj_moments_mean(const jj_moments *m)
+{
+	return jj_u128_double(m->sum) / (double) m->n;
+}
+
+double
+jj_moments_variance(const jj_moments *m)
+{
+	uint64_t	rest;
+	uint64_t	mean;
+	jj_u128		s;
+	double		n = (double) m->n;
+
+	if (m->n < 2 || m->min == m->max)
+		return 0;
+
+	/*
+	 * With sum = n mean + rest: the sum of (v - mean)^2 is squares - mean sum
+	 * - mean rest. It fits 128 bits, so it comes out right even where squares
+	 * itself has wrapped around.
+	 */
+	mean = u128_div(m->sum, m->n, &rest);
+	s = jj_u128_mul(mean, m->sum.lo);
+	s.hi += mean * m->sum.hi;
+	s = jj_u128_sub(m->squares, s);
+	s = jj_u128_sub(s, jj_u128_mul(mean, rest));
+	if (s.hi == 0)
+	{
+		jj_u128		exact = jj_u128_sub(jj_u128_mul(s.lo, m->n), jj_u128_mul(rest, rest));
+
+		return jj_u128_double(exact) / (n * n);
+	}
+	return (jj_u128_double(s) - (double) rest / n * (double) rest) / n;
+}
+
+double
+jj_moments_std(const jj_moments *m)
+{
+	return sqrt(jj_moments_variance(m));
+}
+
+static int
+compare_int64(const void *a, const void *b)
+{
+	int64_t		x = *(const int64_t *) a;
+	int64_t		y = *(const int64_t *) b;
+
+	return (x > y) - (x < y);
+}
+
+static void
+insertion_sort(int64_t *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+	{
+		int64_t		x = v[i];
+		size_t		j = i;
+
+		while (j > 0 && v[j - 1] > x)
+		{
+			v[j] = v[j - 1];
+			j--;
+		}
+		v[j] = x;
+	}
+}
+
+static inline int64_t
+median3(int64_t a, int64_t b, int64_t c)
+{
+	if (a > b)
+	{
+		int64_t		t = a;
+
+		a = b;
+		b = t;
+	}
+	return c < a ? a : c > b ? b : c;
+}
+
+/*
+ * Bring the values of the k ascending ranks to their places in v, by
+ * quickselect over all of them at once. A range that does not shrink as
+ * expected is sorted, which keeps the worst case at n log n.
+ */
+static void
+select_ranks(int64_t *v, size_t lo, size_t hi, const size_t *rank, size_t k, int depth)
+{
+	while (k > 0)
+	{
+		size_t		n = hi - lo;
+		size_t		less = lo;
+		size_t		equal;
+		size_t		left = 0;
+		size_t		middle;
+		int64_t		pivot;
+
+		if (n <= 24)
+		{
+			insertion_sort(v + lo, n);
+			return;
+		}
+		if (depth-- == 0)
+		{
+			qsort(v + lo, n, sizeof(*v), compare_int64);
+			return;
+		}
+		pivot = median3(v[lo], v[lo + n / 2], v[hi - 1]);
+		for (size_t i = lo; i < hi; i++)
+		{
+			int64_t		x = v[i];
+
+			v[i] = v[less];
+			v[less] = x;
+			less += x < pivot;
+		}
+		equal = less;
+		for (size_t i = less; i < hi; i++)
+		{
+			int64_t		x = v[i];
+
+			v[i] = v[equal];
+			v[equal] = x;
+			equal += x == pivot;
+		}
+		while (left < k && rank[left] < less)
+			left++;
+		middle = left;
+		while (middle < k && rank[middle] < equal)
+			middle++;
+		if (left > 0)
+			select_ranks(v, lo, less, rank, left, depth);
+		rank += middle;
+		k -= middle;
+		lo = equal;
+	}
+}
+
+#define MAX_PERCENTILES 8
+
+void
+jj_percentiles(int64_t *v, size_t n, const int *percent, size_t k, double *out)
+{
+	size_t		rank[2 * MAX_PERCENTILES] = {0};
+	size_t		ranks = 0;
+	int			depth = 8;
+
+	for (size_t m = n; m > 1; m >>= 1)
+		depth += 2;
+	for (size_t i = 0; i < k && i < MAX_PERCENTILES; i++)
+	{
+		size_t		lo = (n - 1) * (size_t) percent[i] / 100;
+
+		for (size_t r = lo; r <= lo + 1 && r < n; r++)
+			if (ranks == 0 || rank[ranks - 1] < r)
+				rank[ranks++] = r;
+	}
+	select_ranks(v, 0, n, rank, ranks, depth);
+	for (size_t i = 0; i < k && i < MAX_PERCENTILES; i++)
+	{
+		size_t		h = (n - 1) * (size_t) percent[i];
+		size_t		lo = h / 100;
+		unsigned	part = (unsigned) (h % 100);
+		int64_t		a = v[lo];
+		int64_t		b = part != 0 ? v[lo + 1] : a;
+
+		/* a + (b - a) part / 100, exact while 100 times the values fit */
+		if (b < INT64_MAX / 100)
+			out[i] = (double) (a * (int64_t) (100 - part) + b * (int64_t) part) / 100;
+		else
+			out[i] = (double) a + (double) (b - a) * part / 100;
+	}
+}
+
+static unsigned
+log2_floor(uint64_t v)
+{
+	unsigned	e = 0;
+
+	for (unsigned shift = 32; shift > 0; shift >>= 1)
+		if (v >> shift)
+		{
+			v >>= shift;
+			e += shift;
+		}
+	return e;
+}
+
+void
+jj_sketch_add(jj_sketch *s, int64_t v)
+{
+	uint64_t	u = (uint64_t) v;
+
+	s->n++;
+	if (u < 128)
+		s->count[u]++;
+	else
+	{
+		unsigned	e = log2_floor(u);
+
+		s->count[128 + (e - 7) * 64 + (u >> (e - 6) & 63)]++;
+	}
+}
+
+/* The middle of the bucket that holds the value of this rank. */
+static double
+sketch_at(const jj_sketch *s, uint64_t rank, int64_t min, int64_t max)
+{
+	uint64_t	seen = 0;
+	unsigned	i = 0;
+	double		v;
+
+	while (i < JJ_SKETCH_BUCKETS - 1 && seen + s->count[i] <= rank)
+		seen += s->count[i++];
+	if (i < 128)
+		v = i;
+	else
+	{
+		unsigned	e = (i - 128) / 64 + 7;
+
+		v = ldexp(64 + (i - 128) % 64 + 0.5, (int) e - 6);
+	}
+	return v < (double) min ? (double) min : v > (double) max ? (double) max : v;
+}
+
+double
+jj_sketch_percentile(const jj_sketch *s, int percent, int64_t min, int64_t max)
+{
+	/* (n - 1) percent / 100 without overflow */
+	uint64_t	m = s->n - 1;
+	uint64_t	lo = m / 100 * (uint64_t) percent + m % 100 * (uint64_t) percent / 100;
+	unsigned	part = (unsigned) (m % 100 * (uint64_t) percent % 100);
+	double		a = sketch_at(s, lo, min, max);
+
+	if (part == 0)
+		return a;
+	return a + (sketch_at(s, lo + 1, min, max) - a) * part / 100;
+}
+
+static inline uint32_t
+tally_slot(const jj_tally *t, uint32_t value)
+{
+	uint32_t	i = (value * UINT32_C(2654435761)) >> 7 & (t->size - 1);
+
+	while ((t->slot[i].count[0] | t->slot[i].count[1]) != 0 && t->slot[i].value != value)
+		i = (i + 1) & (t->size - 1);
+	return i;
+}
+
+static bool
+tally_grow(jj_tally *t, const jj_allocator *a)
+{
+	jj_tally	bigger = {NULL, t->size == 0 ? 64 : t->size * 2, t->used};
+
+	bigger.slot = jj_alloc_zero(a, sizeof(jj_tally_entry) * bigger.size);
+	if (bigger.slot == NULL)
+		return false;
+	for (uint32_t i = 0; i < t->size; i++)
+		if ((t->slot[i].count[0] | t->slot[i].count[1]) != 0)
+			bigger.slot[tally_slot(&bigger, t->slot[i].value)] = t->slot[i];
+	jj_release(a, t->slot);
+	*t = bigger;
+	return true;
+}
+
+bool
+jj_tally_add(jj_tally *t, uint32_t value, unsigned class, const jj_allocator *a)
+{
+	jj_tally_entry *e;
+
+	if (t->used >= JJ_TALLY_EXACT && value > UINT16_MAX)
+		value &= ~UINT32_C(255);
+	if (t->used * 2 >= t->size && !tally_grow(t, a))
+		return false;
+	e = &t->slot[tally_slot(t, value)];
+	if ((e->count[0] | e->count[1]) == 0)
+	{
+		e->value = value;
+		e->order = t->used++;
+	}
+	e->count[class]++;
+	return true;
+}
+
+void
+jj_tally_clear(jj_tally *t)
+{
+	if (t->used > 0)
+		memset(t->slot, 0, sizeof(jj_tally_entry) * t->size);
+	t->used = 0;
+}
+
+void
+jj_tally_free(jj_tally *t, const jj_allocator *a)
+{
+	jj_release(a, t->slot);
+	memset(t, 0, sizeof(*t));
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+	uint32_t	x = ((const jj_tally_entry *) a)->value;
+	uint32_t	y = ((const jj_tally_entry *) b)->value;
+
+	return (x > y) - (x < y);
+}
+
+void
+jj_tally_sorted(const jj_tally *t, jj_tally_entry *out)
+{
+	uint32_t	k = 0;
+
+	for (uint32_t i = 0; i < t->size; i++)
+		if ((t->slot[i].count[0] | t->slot[i].count[1]) != 0)
+			out[k++] = t->slot[i];
+	if (k > 16)
+	{
+		qsort(out, k, sizeof(*out), compare_entries);
+		return;
+	}
+	for (uint32_t i = 1; i < k; i++)
+	{
+		jj_tally_entry x = out[i];
+		uint32_t	j = i;
+
+		while (j > 0 && out[j - 1].value > x.value)
+		{
+			out[j] = out[j - 1];
+			j--;
+		}
+		out[j] = x;
+	}
+}
+
+static inline uint64_t
+entry_count(const jj_tally_entry *e, unsigned class)
+{
+	return class < 2 ? e->count[class] : e->count[0] + e->count[1];
+}
+
+void
+jj_tally_percentiles(const jj_tally_entry *sorted, uint32_t k, unsigned class, const int *percent, size_t np, double *out)
+{
+	uint64_t	n = 0;
+	uint64_t	seen = 0;		/* values before entry i */
+	uint32_t	i = 0;
+
+	for (uint32_t j = 0; j < k; j++)
+		n += entry_count(&sorted[j], class);
+	for (size_t p = 0; p < np; p++)
+	{
+		uint64_t	m = n - 1;
+		uint64_t	lo = m / 100 * (uint64_t) percent[p] + m % 100 * (uint64_t) percent[p] / 100;
+		unsigned	part = (unsigned) (m % 100 * (uint64_t) percent[p] % 100);
+		uint64_t	c;
+		uint32_t	a,
+					b;
+
+		while (seen + (c = entry_count(&sorted[i], class)) <= lo)
+		{
+			seen += c;
+			i++;
+		}
+		a = b = sorted[i].value;
+		if (part != 0 && seen + entry_count(&sorted[i], class) <= lo + 1)
+		{
+			uint32_t	j = i + 1;
+
+			while (entry_count(&sorted[j], class) == 0)
+				j++;
+			b = sorted[j].value;
+		}
+		out[p] = (double) ((uint64_t) a * (100 - part) + (uint64_t) b * part) / 100;
+	}
+}

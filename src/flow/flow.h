@@ -1,0 +1,140 @@
+/*
+ * One flow: the record that the table keeps and the extractors read.
+ */
+#ifndef JJ_FLOW_H
+#define JJ_FLOW_H
+
+#include "flow/key.h"
+
+#define JJ_NO_FLOW UINT32_MAX
+
+typedef enum jj_end_reason
+{
+	JJ_END_NONE,				/* still open */
+	JJ_END_IDLE,
+	JJ_END_ACTIVE,
+	JJ_END_TCP_CLOSE,
+	JJ_END_TCP_RESET,
+	JJ_END_REPLACED,
+	JJ_END_OF_CAPTURE,
+	JJ_END_EVICTED,
+	JJ_END_REASONS
+} jj_end_reason;
+
+/* What timing and size need of a packet; kept until the flow ends or max_samples is reached. */
+typedef struct jj_sample
+{
+	int64_t		t_dir;			/* flow clock in ns since the flow's start, times 2, plus the direction */
+	uint32_t	ip_len;
+	uint32_t	payload_len;
+} jj_sample;
+
+/* VLANs and tunnels of the first packet; only flows that have some have it. */
+typedef struct jj_encapsulation
+{
+	uint8_t		n_vlans;
+	uint8_t		n_tunnels;
+	uint8_t		outer_version;
+	uint16_t	vlans[JJ_MAX_VLANS];
+	jj_tunnel	tunnels[JJ_MAX_TUNNELS];
+	uint8_t		outer_src[16];
+	uint8_t		outer_dst[16];
+} jj_encapsulation;
+
+/* Bits of jj_flow.seen. */
+#define JJ_SEEN_SYN 1
+#define JJ_SEEN_SYNACK 2
+#define JJ_SEEN_FIN_FWD 4
+#define JJ_SEEN_FIN_BWD 8
+#define JJ_SEEN_RST 16
+#define JJ_SEEN_TCP 32			/* a readable TCP header */
+
+/* Bits of jj_flow.tcp_known: which of the TCP numbers are set, shifted by direction. */
+#define JJ_KNOWN_ISN 1
+#define JJ_KNOWN_FIN 4
+#define JJ_KNOWN_ACK 16
+
+/*
+ * Four cache lines, the ones that every packet touches first; the states of
+ * the enabled extractors follow. [0] is the initiator's direction.
+ */
+typedef struct jj_flow
+{
+	jj_key		key;
+	uint32_t	hash;
+	uint32_t	lru_prev;
+	uint32_t	lru_next;
+	uint8_t		init_is_lo;		/* the initiator is key.lo */
+	uint8_t		closed;			/* TCP close seen, lingering */
+	uint8_t		end_reason;		/* jj_end_reason; of a closed flow that lingers, why it closed */
+	uint8_t		live;			/* in the table */
+
+	int64_t		start;			/* ns since the epoch */
+	int64_t		clock;			/* flow clock of the last packet, ns since start */
+	uint64_t	packets[2];
+	uint64_t	bytes[2];		/* IP packet lengths */
+	uint64_t	payload[2];
+
+	jj_sample  *sample;
+	uint32_t	n_samples;
+	uint32_t	sample_room;
+	uint32_t	isn[2];
+	uint32_t	fin_end[2];		/* sequence number behind the FIN */
+	uint32_t	max_ack[2];		/* highest acknowledgement sent */
+	int64_t		closed_at;		/* ns since start */
+	uint32_t	fragments;
+	uint32_t	truncated;
+	uint8_t		tcp_known;
+	uint8_t		seen;
+	uint8_t		first_dir;
+	uint8_t		n_labels;
+	uint8_t		used;			/* the record belongs to a flow */
+	uint32_t	self;			/* number of this record in the table */
+
+	uint64_t	number;			/* flows started before this one */
+	uint64_t	first_frame;
+	jj_encapsulation *encapsulation;
+	void	   *folded;			/* accumulators of a flow beyond max_samples */
+	uint32_t	closed_prev;
+	uint32_t	closed_next;
+	uint32_t	capture;		/* index of the source's name */
+	int16_t		first_icmp_type;
+	int16_t		first_icmp_code;
+	int32_t		src_port;		/* the initiator's, -1 if it has none */
+	int32_t		dst_port;
+	uint8_t		labels[JJ_MAX_LABELS];	/* of the first packet */
+} jj_flow;
+
+static inline int
+jj_flow_version(const jj_flow *f)
+{
+	return f->key.flags & JJ_KEY_IPV6 ? 6 : 4;
+}
+
+static inline const uint8_t *
+jj_flow_initiator(const jj_flow *f)
+{
+	return f->init_is_lo ? f->key.lo : f->key.hi;
+}
+
+static inline const uint8_t *
+jj_flow_responder(const jj_flow *f)
+{
+	return f->init_is_lo ? f->key.hi : f->key.lo;
+}
+
+/* Text of an end reason, and its IPFIX flowEndReason (IE 136, RFC 5102). */
+extern const char *jj_end_reason_name(jj_end_reason reason);
+extern int	jj_end_reason_ipfix(jj_end_reason reason);
+
+/* a - b in ns, saturating at +-JJ_STAT_MAX. */
+extern int64_t jj_time_diff(int64_t a, int64_t b);
+
+/* a + b for b >= 0, saturating at INT64_MAX. */
+static inline int64_t
+jj_time_add(int64_t a, int64_t b)
+{
+	return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * Flow keys.
+ */
+#include "flow/key.h"
+
+#include <string.h>
+
+int
+jj_icmp_counterpart(uint8_t proto, int type)
+{
+	static const uint8_t pairs4[][2] = {{8, 0}, {13, 14}, {15, 16}, {10, 9}, {17, 18}};
+	static const uint8_t pairs6[][2] = {{128, 129}, {130, 131}, {133, 134}, {135, 136}, {139, 140}, {144, 145}};
+	const uint8_t (*pairs)[2] = proto == JJ_PROTO_ICMP ? pairs4 : pairs6;
+	size_t		n = proto == JJ_PROTO_ICMP ? sizeof(pairs4) / 2 : sizeof(pairs6) / 2;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		if (pairs[i][0] == type)
+			return pairs[i][1];
+		if (pairs[i][1] == type)
+			return pairs[i][0];
+	}
+	return -1;
+}
+
+jj_key_ports
+jj_packet_ports(const jj_packet *p)
+{
+	jj_key_ports ports = {0, 0, false};
+
+	if (p->proto == JJ_PROTO_ICMP || p->proto == JJ_PROTO_ICMPV6)
+	{
+		int			pair;
+
+		if (p->icmp_id >= 0)
+			ports.src = ports.dst = (uint32_t) p->icmp_id + 1;
+		else if (p->icmp_type >= 0 && !jj_icmp_has_id(p->proto, p->icmp_type))
+		{
+			pair = jj_icmp_counterpart(p->proto, p->icmp_type);
+			ports.one_way = pair < 0;
+			ports.src = (uint32_t) p->icmp_type + 1;
+			ports.dst = (uint32_t) (pair >= 0 ? pair : p->icmp_code) + 1;
+		}
+		return ports;
+	}
+	ports.src = (uint32_t) (p->sport + 1);
+	ports.dst = (uint32_t) (p->dport + 1);
+	return ports;
+}
+
+static inline uint64_t
+mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * UINT64_C(0x9fb21c651e98df25);
+	return h ^ h >> 32;
+}
+
+uint64_t
+jj_encapsulation_hash(const jj_packet *p, bool with_vlans)
+{
+	uint64_t	h = UINT64_C(0x2545f4914f6cdd1d);
+	uint8_t		n_vlans = with_vlans ? p->n_vlans : 0;
+
+	if (n_vlans == 0 && p->n_tunnels == 0)
+		return 0;
+	h = mix(h, n_vlans);
+	for (unsigned i = 0; i < n_vlans; i++)
+		h = mix(h, p->vlans[i]);
+	for (unsigned i = 0; i < p->n_tunnels; i++)
+	{
+		const jj_tunnel *t = &p->tunnels[i];
+
+		h = mix(h, (uint64_t) t->type << 40 | (uint64_t) (t->has_id && t->keyed) << 32 | (t->keyed ? t->id : 0));
+	}
+	return h == 0 ? 1 : h;
+}
+
+bool
+jj_same_encapsulation(uint8_t n_vlans_a, const uint16_t *vlans_a, uint8_t n_tunnels_a, const jj_tunnel *tunnels_a,
+					  uint8_t n_vlans_b, const uint16_t *vlans_b, uint8_t n_tunnels_b, const jj_tunnel *tunnels_b,
+					  bool with_vlans)
+{
+	if (n_tunnels_a != n_tunnels_b || (with_vlans && n_vlans_a != n_vlans_b))
+		return false;
+	for (unsigned i = 0; with_vlans && i < n_vlans_a; i++)
+		if (vlans_a[i] != vlans_b[i])
+			return false;
+	for (unsigned i = 0; i < n_tunnels_a; i++)
+	{
+		const jj_tunnel *a = &tunnels_a[i];
+		const jj_tunnel *b = &tunnels_b[i];
+
+		if (a->type != b->type || (a->keyed && (a->has_id != b->has_id || a->id != b->id)))
+			return false;
+	}
+	return true;
+}
+
+bool
+jj_key_make(jj_key *key, const jj_packet *p, const jj_key_ports *ports, bool with_vlans)
+{
+	int			order = memcmp(p->src, p->dst, 16);
+	bool		src_is_lo = ports->one_way || order < 0 || (order == 0 && ports->src <= ports->dst);
+	uint64_t	encapsulation = (p->n_vlans | p->n_tunnels) != 0 ? jj_encapsulation_hash(p, with_vlans) : 0;
+
+	memcpy(key->lo, src_is_lo ? p->src : p->dst, 16);
+	memcpy(key->hi, src_is_lo ? p->dst : p->src, 16);
+	key->lo_port = src_is_lo ? ports->src : ports->dst;
+	key->hi_port = src_is_lo ? ports->dst : ports->src;
+	key->encapsulation = encapsulation == 0 ? 0 : (uint32_t) (encapsulation >> 32) | 1;
+	key->proto = p->proto;
+	key->flags = (uint8_t) ((ports->one_way ? JJ_KEY_ONE_WAY : 0) | (p->ip_version == 6 ? JJ_KEY_IPV6 : 0));
+	key->zero = 0;
+	return src_is_lo;
+}
+
+uint32_t
+jj_key_hash(const jj_key *key, uint64_t seed)
+{
+	uint64_t	word[6];
+	uint64_t	a = seed ^ UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t	b = seed ^ UINT64_C(0xc2b2ae3d27d4eb4f);
+
+	memcpy(word, key, sizeof(word));
+	a = mix(a, word[0]);
+	b = mix(b, word[1]);
+	a = mix(a, word[2]);
+	b = mix(b, word[3]);
+	a = mix(a, word[4]);
+	b = mix(b, word[5]);
+	return (uint32_t) (mix(a, b + (b >> 29)) >> 32);
+}

@@ -1,0 +1,677 @@
+/*
+ * The flow table: an open-addressing index over flow records in slabs, lists
+ * for expiry and eviction, and the order in which ended flows come out.
+ *
+ * Expiry follows packet time. The low-water mark is the smallest time of the
+ * last few thousand frames: for a capture in order that is a little in the
+ * past, and packets out of order within that window still find their flow.
+ * Each flow's own timeouts are tested exactly when its next packet arrives.
+ */
+#include "flow/table.h"
+#include "features/stats.h"
+
+#include <string.h>
+
+int64_t
+jj_time_diff(int64_t a, int64_t b)
+{
+	uint64_t	d;
+
+	if (a >= b)
+	{
+		d = (uint64_t) a - (uint64_t) b;
+		return d > JJ_STAT_MAX ? JJ_STAT_MAX : (int64_t) d;
+	}
+	d = (uint64_t) b - (uint64_t) a;
+	return d > JJ_STAT_MAX ? -JJ_STAT_MAX : -(int64_t) d;
+}
+
+const char *
+jj_end_reason_name(jj_end_reason reason)
+{
+	static const char *const name[JJ_END_REASONS] = {
+		"open", "idle", "active", "tcp_close", "tcp_reset", "replaced", "end_of_capture", "evicted"
+	};
+
+	return name[reason];
+}
+
+int
+jj_end_reason_ipfix(jj_end_reason reason)
+{
+	static const int code[JJ_END_REASONS] = {0, 1, 2, 3, 3, 3, 4, 5};
+
+	return code[reason];
+}
+
+/* ---- lists */
+
+#define LIST_FUNCTIONS(name, prev, next) \
+static void \
+name##_append(jj_table *t, jj_list *l, uint32_t i) \
+{ \
+	jj_flow    *f = jj_table_flow(t, i); \
+\
+	f->prev = l->tail; \
+	f->next = JJ_NO_FLOW; \
+	if (l->tail != JJ_NO_FLOW) \
+		jj_table_flow(t, l->tail)->next = i; \
+	else \
+		l->head = i; \
+	l->tail = i; \
+} \
+\
+static void \
+name##_remove(jj_table *t, jj_list *l, const jj_flow *f) \
+{ \
+	if (f->prev != JJ_NO_FLOW) \
+		jj_table_flow(t, f->prev)->next = f->next; \
+	else \
+		l->head = f->next; \
+	if (f->next != JJ_NO_FLOW) \
+		jj_table_flow(t, f->next)->prev = f->prev; \
+	else \
+		l->tail = f->prev; \
+}
+
+LIST_FUNCTIONS(lru, lru_prev, lru_next)
+LIST_FUNCTIONS(closed, closed_prev, closed_next)
+
+/* ---- index */
+
+static bool
+same_flow(const jj_table *t, const jj_flow *f, const jj_key *key, const jj_packet *p)
+{
+	const jj_encapsulation *e = f->encapsulation;
+
+	if (memcmp(&f->key, key, sizeof(*key)) != 0)
+		return false;
+	if (key->encapsulation == 0)
+		return true;
+	return e != NULL && jj_same_encapsulation(e->n_vlans, e->vlans, e->n_tunnels, e->tunnels,
+											  p->n_vlans, p->vlans, p->n_tunnels, p->tunnels, t->options.vlan_in_key);
+}
+
+static uint32_t
+find(const jj_table *t, const jj_lookup *l, const jj_packet *p)
+{
+	for (uint32_t b = l->hash & t->bucket_mask;; b = (b + 1) & t->bucket_mask)
+	{
+		const jj_bucket *s = &t->bucket[b];
+
+		if (s->flow == JJ_NO_FLOW)
+			return JJ_NO_FLOW;
+		if (s->hash == l->hash && same_flow(t, jj_table_flow(t, s->flow), &l->key, p))
+			return s->flow;
+	}
+}
+
+static void
+index_insert(jj_bucket *bucket, uint32_t mask, uint32_t hash, uint32_t flow)
+{
+	uint32_t	b = hash & mask;
+
+	while (bucket[b].flow != JJ_NO_FLOW)
+		b = (b + 1) & mask;
+	bucket[b].hash = hash;
+	bucket[b].flow = flow;
+}
+
+/* Remove with backward shift, so that no tombstones are left. */
+static void
+index_remove(jj_table *t, const jj_flow *f, uint32_t flow)
+{
+	uint32_t	mask = t->bucket_mask;
+	uint32_t	hole = f->hash & mask;
+
+	while (t->bucket[hole].flow != flow)
+		hole = (hole + 1) & mask;
+	for (uint32_t b = (hole + 1) & mask; t->bucket[b].flow != JJ_NO_FLOW; b = (b + 1) & mask)
+	{
+		uint32_t	home = t->bucket[b].hash & mask;
+
+		if (((b - home) & mask) >= ((b - hole) & mask))
+		{
+			t->bucket[hole] = t->bucket[b];
+			hole = b;
+		}
+	}
+	t->bucket[hole].flow = JJ_NO_FLOW;
+}
+
+static jj_bucket *
+new_buckets(const jj_allocator *a, uint32_t n)
+{
+	jj_bucket  *bucket = jj_alloc(a, sizeof(jj_bucket) * n);
+
+	if (bucket != NULL)
+		memset(bucket, 0xff, sizeof(jj_bucket) * n);
+	return bucket;
+}
+
+static void
+note_memory(jj_table *t, int64_t change)
+{
+	t->counters->memory_flows += (uint64_t) change;
+	if (t->counters->memory_flows > t->counters->memory_peak)
+		t->counters->memory_peak = t->counters->memory_flows;
+}
+
+/* At most half of the buckets are in use. */
+static bool
+reserve_bucket(jj_table *t)
+{
+	uint32_t	size = t->bucket_mask + 1;
+	jj_bucket  *bucket;
+
+	if (t->live < size / 2)
+		return true;
+	if (size > UINT32_MAX / 4)
+		return false;
+	bucket = new_buckets(&t->allocator, size * 2);
+	if (bucket == NULL)
+		return false;
+	for (uint32_t b = 0; b < size; b++)
+		if (t->bucket[b].flow != JJ_NO_FLOW)
+			index_insert(bucket, size * 2 - 1, t->bucket[b].hash, t->bucket[b].flow);
+	jj_release(&t->allocator, t->bucket);
+	t->bucket = bucket;
+	t->bucket_mask = size * 2 - 1;
+	note_memory(t, (int64_t) (sizeof(jj_bucket) * size));
+	return true;
+}
+
+/* ---- records */
+
+static uint32_t
+new_record(jj_table *t)
+{
+	uint32_t	i = t->free_flow;
+
+	if (i != JJ_NO_FLOW)
+	{
+		t->free_flow = jj_table_flow(t, i)->lru_next;
+		return i;
+	}
+	i = t->next_flow;
+	if (i / JJ_SLAB_FLOWS == t->slabs)
+	{
+		uint8_t    *slab;
+
+		if (i >= JJ_NO_FLOW - JJ_SLAB_FLOWS)
+			return JJ_NO_FLOW;
+		if (t->slabs == t->slab_room)
+		{
+			uint32_t	room = t->slab_room == 0 ? 64 : t->slab_room * 2;
+			uint8_t   **grown = jj_regrow(&t->allocator, t->slab, sizeof(*grown) * t->slabs, sizeof(*grown) * room);
+
+			if (grown == NULL)
+				return JJ_NO_FLOW;
+			t->slab = grown;
+			t->slab_room = room;
+		}
+		slab = jj_alloc(&t->allocator, t->record_size * JJ_SLAB_FLOWS);
+		if (slab == NULL)
+			return JJ_NO_FLOW;
+		t->slab[t->slabs++] = slab;
+		note_memory(t, (int64_t) (t->record_size * JJ_SLAB_FLOWS));
+	}
+	t->next_flow++;
+	return i;
+}
+
+/* ---- ends */
+
+static bool
+end_flow(jj_table *t, uint32_t i, jj_end_reason reason, int64_t when)
+{
+	jj_flow    *f = jj_table_flow(t, i);
+	jj_heap_item item = {when, f->number, i};
+
+	if (!jj_heap_reserve(&t->waiting, &t->allocator))
+		return false;
+	index_remove(t, f, i);
+	lru_remove(t, &t->lru, f);
+	if (f->closed)
+		closed_remove(t, &t->closed, f);
+	f->live = false;
+	f->end_reason = (uint8_t) reason;
+	t->live--;
+	t->counters->flows_live = t->live;
+	t->counters->flows_ended++;
+	jj_heap_push(&t->waiting, item);
+	return true;
+}
+
+bool
+jj_table_end(jj_table *t, jj_flow *f, jj_end_reason reason, int64_t when)
+{
+	return end_flow(t, f->self, reason, when);
+}
+
+/* Whether a flow is past its time at mark; then why, and since when. */
+static bool
+overdue(const jj_table *t, const jj_flow *f, int64_t mark, jj_end_reason *reason, int64_t *when)
+{
+	int64_t		last = jj_time_add(f->start, f->closed ? f->closed_at : f->clock);
+	int64_t		limit = f->closed ? JJ_LINGER : t->options.flow_timeout;
+
+	if (limit == JJ_INFINITE || jj_time_diff(mark, last) <= limit)
+		return false;
+	*reason = f->closed ? (jj_end_reason) f->end_reason : JJ_END_IDLE;
+	*when = jj_time_add(jj_time_add(last, limit), 1);
+	return true;
+}
+
+/*
+ * End what is past its time at mark. Only the heads of the two lists are
+ * looked at: with clocks out of order some flows may end a little later than
+ * they could, which changes neither their rows nor their reasons.
+ */
+static bool
+expire(jj_table *t, int64_t mark)
+{
+	jj_end_reason reason;
+	int64_t		when;
+
+	while (t->closed.head != JJ_NO_FLOW && overdue(t, jj_table_flow(t, t->closed.head), mark, &reason, &when))
+		if (!end_flow(t, t->closed.head, reason, when))
+			return false;
+	while (t->lru.head != JJ_NO_FLOW && overdue(t, jj_table_flow(t, t->lru.head), mark, &reason, &when))
+		if (!end_flow(t, t->lru.head, reason, when))
+			return false;
+	return true;
+}
+
+static bool
+make_ready(jj_table *t)
+{
+	if (t->ready_count == t->ready_room)
+	{
+		uint32_t	room = t->ready_room == 0 ? 256 : t->ready_room * 2;
+		uint32_t   *grown = room < t->ready_room ? NULL : jj_alloc(&t->allocator, sizeof(*grown) * room);
+
+		if (grown == NULL)
+			return false;
+		for (uint32_t i = 0; i < t->ready_count; i++)
+			grown[i] = t->ready[(t->ready_head + i) % t->ready_room];
+		jj_release(&t->allocator, t->ready);
+		t->ready = grown;
+		t->ready_room = room;
+		t->ready_head = 0;
+	}
+	t->ready[(t->ready_head + t->ready_count++) % t->ready_room] = jj_heap_pop(&t->waiting).flow;
+	return true;
+}
+
+/* Ended flows up to mark get their place in the output. */
+static bool
+release(jj_table *t, int64_t mark)
+{
+	while (t->waiting.used > 0 && (t->waiting.item[0].when <= mark || t->waiting.used > JJ_MAX_WAITING))
+		if (!make_ready(t))
+			return false;
+	return true;
+}
+
+bool
+jj_table_tick(jj_table *t, int64_t ts)
+{
+	int64_t		mark;
+
+	if (!t->clock_set || ts > t->clock)
+		t->clock = ts;
+	t->clock_set = true;
+	if (t->block_frames++ == 0 || ts < t->block_min[0])
+		t->block_min[0] = ts;
+	if (t->block_frames < JJ_EXPIRY_BLOCK)
+		return true;
+	t->block_frames = 0;
+	mark = t->block_min[0];
+	for (int i = JJ_EXPIRY_BLOCKS; i > 0; i--)
+	{
+		t->block_min[i] = t->block_min[i - 1];
+		if (t->block_min[i] < mark && (uint32_t) i <= t->blocks + 1)
+			mark = t->block_min[i];
+	}
+	if (++t->blocks < JJ_EXPIRY_BLOCKS)
+		return true;
+	t->blocks = JJ_EXPIRY_BLOCKS;
+	if (!expire(t, mark))
+		return false;
+
+	/* an idle flow behind a lingering one in the list may still end up to JJ_LINGER before mark */
+	return release(t, t->options.flow_timeout < JJ_LINGER ? jj_time_diff(mark, JJ_LINGER) : mark);
+}
+
+static uint32_t
+oldest_flow(jj_table *t)
+{
+	for (;;)
+	{
+		jj_heap_item item = jj_heap_pop(&t->oldest);
+		const jj_flow *f = jj_table_flow(t, item.flow);
+
+		if (f->live && f->number == item.number)
+			return item.flow;
+	}
+}
+
+/* Entries of flows that have ended go when they are more than the live ones. */
+static void
+note_start(jj_table *t, uint32_t i, const jj_flow *f)
+{
+	jj_heap_item item = {f->start, f->number, i};
+
+	if (t->oldest.used > 1024 && t->oldest.used / 2 > t->live)
+	{
+		jj_heap		old = t->oldest;
+
+		t->oldest.used = 0;
+		for (uint32_t k = 0; k < old.used; k++)
+		{
+			jj_heap_item x = old.item[k];
+			const jj_flow *g = jj_table_flow(t, x.flow);
+
+			if (g->live && g->number == x.number)
+				jj_heap_push(&t->oldest, x);
+		}
+	}
+	jj_heap_push(&t->oldest, item);
+}
+
+static bool
+make_room(jj_table *t)
+{
+	uint32_t	i;
+	const jj_flow *f;
+
+	if (!expire(t, t->now))
+		return false;
+	if (t->live < t->options.max_concurrent_flows)
+		return true;
+	i = t->options.eviction == JJ_EVICT_OLDEST ? oldest_flow(t) : t->lru.head;
+	f = jj_table_flow(t, i);
+	t->counters->flows_evicted++;
+	return end_flow(t, i, f->closed ? (jj_end_reason) f->end_reason : JJ_END_EVICTED, t->now);
+}
+
+/* ---- packets */
+
+bool
+jj_table_lookup(jj_table *t, jj_packet *p, jj_lookup *l)
+{
+	l->clock = t->clock;
+	l->ports = jj_packet_ports(p);
+	if (p->fragment && t->options.defragment)
+	{
+		if (p->frag_offset != 0)
+			jj_fragment_attach(&t->fragments, p, &l->ports);
+		else if (!jj_fragment_remember(&t->fragments, p, &l->ports, &t->allocator))
+			return false;
+	}
+	l->src_is_lo = jj_key_make(&l->key, p, &l->ports, t->options.vlan_in_key);
+	l->hash = jj_key_hash(&l->key, t->options.hash_seed);
+	return true;
+}
+
+void
+jj_table_prefetch_bucket(const jj_table *t, const jj_lookup *l)
+{
+	JJ_PREFETCH(&t->bucket[l->hash & t->bucket_mask]);
+}
+
+void
+jj_table_prefetch_flow(const jj_table *t, const jj_lookup *l)
+{
+	for (uint32_t b = l->hash & t->bucket_mask; t->bucket[b].flow != JJ_NO_FLOW; b = (b + 1) & t->bucket_mask)
+		if (t->bucket[b].hash == l->hash)
+		{
+			const char *f = (const char *) jj_table_flow(t, t->bucket[b].flow);
+
+			for (size_t o = 0; o < t->record_size; o += 64)
+				JJ_PREFETCH(f + o);
+			return;
+		}
+}
+
+/* Fill a new record; the extractor states behind it are zero. */
+static jj_flow *
+start_flow(jj_table *t, const jj_packet *p, const jj_lookup *l, uint32_t capture)
+{
+	bool		synack = p->has_tcp && (p->tcp_flags & (JJ_TCP_SYN | JJ_TCP_ACK)) == (JJ_TCP_SYN | JJ_TCP_ACK);
+	bool		same_ends;
+	jj_encapsulation *e = NULL;
+	uint32_t	i;
+	jj_flow    *f;
+
+	if (t->options.max_concurrent_flows != 0 && t->live >= t->options.max_concurrent_flows && !make_room(t))
+		return NULL;
+	if (!reserve_bucket(t))
+		return NULL;
+	if (t->options.eviction == JJ_EVICT_OLDEST && !jj_heap_reserve(&t->oldest, &t->allocator))
+		return NULL;
+	if (p->n_vlans != 0 || p->n_tunnels != 0)
+	{
+		e = jj_alloc(&t->allocator, sizeof(*e));
+		if (e == NULL)
+			return NULL;
+		e->n_vlans = p->n_vlans;
+		e->n_tunnels = p->n_tunnels;
+		memcpy(e->vlans, p->vlans, sizeof(e->vlans[0]) * p->n_vlans);
+		memcpy(e->tunnels, p->tunnels, sizeof(e->tunnels[0]) * p->n_tunnels);
+		if (p->n_tunnels != 0)
+		{
+			e->outer_version = p->outer_version;
+			memcpy(e->outer_src, p->outer_src, 16);
+			memcpy(e->outer_dst, p->outer_dst, 16);
+		}
+	}
+	i = new_record(t);
+	if (i == JJ_NO_FLOW)
+	{
+		jj_release(&t->allocator, e);
+		return NULL;
+	}
+	f = jj_table_flow(t, i);
+	memset(f, 0, t->record_size);
+	f->self = i;
+	f->used = true;
+	f->key = l->key;
+	f->hash = l->hash;
+	same_ends = l->key.lo_port == l->key.hi_port && memcmp(l->key.lo, l->key.hi, 16) == 0;
+	f->init_is_lo = same_ends || l->src_is_lo != synack;
+	f->first_dir = synack && !same_ends;
+	f->live = true;
+	f->start = p->ts;
+	f->encapsulation = e;
+	f->number = t->next_number++;
+	f->first_frame = p->index;
+	f->capture = capture;
+	f->first_icmp_type = p->icmp_type;
+	f->first_icmp_code = p->icmp_code;
+	f->src_port = f->first_dir ? p->dport : p->sport;
+	f->dst_port = f->first_dir ? p->sport : p->dport;
+	f->n_labels = p->n_labels;
+	memcpy(f->labels, p->labels, p->n_labels < JJ_MAX_LABELS ? p->n_labels : JJ_MAX_LABELS);
+	index_insert(t->bucket, t->bucket_mask, l->hash, i);
+	lru_append(t, &t->lru, i);
+	t->live++;
+	t->counters->flows_live = t->live;
+	t->counters->flows_started++;
+	if (t->options.eviction == JJ_EVICT_OLDEST)
+		note_start(t, i, f);
+	return f;
+}
+
+/* End the flow that a packet met if its time is over or the packet begins another one; *f is NULL then. */
+static bool
+end_before(jj_table *t, uint32_t i, jj_flow **flow, const jj_packet *p, const jj_lookup *l)
+{
+	jj_flow    *f = *flow;
+	int64_t		t_rel = jj_time_diff(p->ts, f->start);
+	int64_t		span = t_rel > f->clock ? t_rel : f->clock;
+	jj_end_reason reason = JJ_END_NONE;
+	int64_t		when = t->now;
+
+	if (f->closed && t_rel - f->closed_at > JJ_LINGER)
+	{
+		reason = (jj_end_reason) f->end_reason;
+		when = jj_time_add(jj_time_add(f->start, f->closed_at), JJ_LINGER + 1);
+	}
+	else if (t->options.flow_timeout != JJ_INFINITE && t_rel - f->clock > t->options.flow_timeout)
+	{
+		reason = JJ_END_IDLE;
+		when = jj_time_add(jj_time_add(jj_time_add(f->start, f->clock), t->options.flow_timeout), 1);
+	}
+	else if (t->options.active_timeout != JJ_INFINITE && span > t->options.active_timeout)
+		reason = JJ_END_ACTIVE;
+	else if (t->options.flow_end == JJ_FLOW_END_TCP_CLOSE && p->has_tcp
+			 && (p->tcp_flags & (JJ_TCP_SYN | JJ_TCP_ACK)) == JJ_TCP_SYN
+			 && jj_tcp_is_new(f, p, l->src_is_lo != f->init_is_lo))
+		reason = f->closed ? (jj_end_reason) f->end_reason : JJ_END_REPLACED;
+	if (reason == JJ_END_NONE)
+		return true;
+	*flow = NULL;
+	return end_flow(t, i, reason, when);
+}
+
+jj_flow *
+jj_table_add(jj_table *t, jj_packet *p, const jj_lookup *l, uint32_t capture, bool *ends)
+{
+	uint32_t	i = find(t, l, p);
+	jj_flow    *f = NULL;
+	bool		existing;
+	int64_t		t_rel;
+
+	*ends = false;
+	t->now = l->clock;
+	if (i != JJ_NO_FLOW)
+	{
+		f = jj_table_flow(t, i);
+		if (!end_before(t, i, &f, p, l))
+			return NULL;
+	}
+	existing = f != NULL;
+	if (existing)
+	{
+		if (t->lru.tail != i)
+		{
+			lru_remove(t, &t->lru, f);
+			lru_append(t, &t->lru, i);
+		}
+	}
+	else
+	{
+		f = start_flow(t, p, l, capture);
+		if (f == NULL)
+			return NULL;
+	}
+	t_rel = jj_time_diff(p->ts, f->start);
+	if (t_rel > f->clock)
+		f->clock = t_rel;
+	p->t = f->clock;
+	p->dir = l->src_is_lo != f->init_is_lo;
+	f->packets[p->dir]++;
+	f->bytes[p->dir] += p->ip_len;
+	f->payload[p->dir] += p->payload_len;
+	f->fragments += p->fragment;
+	f->truncated += p->truncated;
+	if (p->has_tcp)
+	{
+		bool		closed = f->closed;
+
+		f->seen |= JJ_SEEN_TCP;
+		if (p->tcp_flags & (JJ_TCP_SYN | JJ_TCP_FIN | JJ_TCP_RST))
+		{
+			if (p->tcp_flags & JJ_TCP_SYN)
+				f->seen |= p->tcp_flags & JJ_TCP_ACK ? JJ_SEEN_SYNACK : JJ_SEEN_SYN;
+			if (p->tcp_flags & JJ_TCP_FIN)
+				f->seen |= p->dir ? JJ_SEEN_FIN_BWD : JJ_SEEN_FIN_FWD;
+			if (p->tcp_flags & JJ_TCP_RST)
+				f->seen |= JJ_SEEN_RST;
+		}
+		*ends = jj_tcp_follow(f, p, t->options.flow_end, existing);
+		if (f->closed && !closed)
+			closed_append(t, &t->closed, f->self);
+	}
+	return f;
+}
+
+/* ---- output */
+
+jj_flow *
+jj_table_next(jj_table *t)
+{
+	uint32_t	i;
+
+	if (t->ready_count == 0)
+		return NULL;
+	i = t->ready[t->ready_head];
+	t->ready_head = (t->ready_head + 1) % t->ready_room;
+	t->ready_count--;
+	return jj_table_flow(t, i);
+}
+
+void
+jj_table_forget(jj_table *t, jj_flow *f)
+{
+	jj_release(&t->allocator, f->encapsulation);
+	jj_release(&t->allocator, f->sample);
+	f->used = false;
+	f->lru_next = t->free_flow;
+	t->free_flow = f->self;
+}
+
+bool
+jj_table_finish(jj_table *t)
+{
+	while (t->lru.head != JJ_NO_FLOW)
+	{
+		const jj_flow *f = jj_table_flow(t, t->lru.head);
+		jj_end_reason reason = f->closed ? (jj_end_reason) f->end_reason : JJ_END_OF_CAPTURE;
+		int64_t		when = INT64_MAX;
+
+		overdue(t, f, t->clock, &reason, &when);
+		if (!end_flow(t, t->lru.head, reason, when))
+			return false;
+	}
+	while (t->waiting.used > 0)
+		if (!make_ready(t))
+			return false;
+	t->clock_set = false;
+	t->block_frames = t->blocks = 0;
+	jj_fragments_free(&t->fragments, &t->allocator);
+	return true;
+}
+
+bool
+jj_table_init(jj_table *t, const jj_options *o, size_t record_size, const jj_allocator *a, jj_counters *c)
+{
+	memset(t, 0, sizeof(*t));
+	t->options = *o;
+	t->allocator = *a;
+	t->counters = c;
+	t->record_size = (record_size + 63) / 64 * 64;
+	t->lru.head = t->lru.tail = t->closed.head = t->closed.tail = JJ_NO_FLOW;
+	t->free_flow = JJ_NO_FLOW;
+	t->bucket_mask = 1023;
+	t->bucket = new_buckets(a, t->bucket_mask + 1);
+	note_memory(t, (int64_t) (sizeof(jj_bucket) * (t->bucket_mask + 1)));
+	return t->bucket != NULL;
+}
+
+void
+jj_table_free(jj_table *t)
+{
+	const jj_allocator *a = &t->allocator;
+
+	for (uint32_t i = 0; i < t->slabs; i++)
+		jj_release(a, t->slab[i]);
+	jj_release(a, t->slab);
+	jj_release(a, t->bucket);
+	jj_release(a, t->ready);
+	jj_heap_free(&t->oldest, a);
+	jj_heap_free(&t->waiting, a);
+	jj_fragments_free(&t->fragments, a);
+}

@@ -1,0 +1,125 @@
+/*
+ * The flow table: finds the flow of a packet, starts and ends flows.
+ *
+ * Flows that have ended wait until no flow can end before them any more, then
+ * come out in the order (time of end, number of flow).
+ */
+#ifndef JJ_TABLE_H
+#define JJ_TABLE_H
+
+#include "features/engine.h"
+#include "flow/flow.h"
+#include "flow/fragment.h"
+#include "flow/heap.h"
+
+/* Expiry lags this many frames behind, so that packets a little out of order still find their flow. */
+#define JJ_EXPIRY_BLOCK 1024
+#define JJ_EXPIRY_BLOCKS 4
+
+/* More ended flows than this do not wait for their turn; only clocks that jump far back bring so many. */
+#define JJ_MAX_WAITING 65536
+
+typedef struct jj_list
+{
+	uint32_t	head;
+	uint32_t	tail;
+} jj_list;
+
+typedef struct jj_bucket
+{
+	uint32_t	hash;
+	uint32_t	flow;			/* JJ_NO_FLOW = empty */
+} jj_bucket;
+
+typedef struct jj_table
+{
+	jj_options	options;
+	jj_allocator allocator;
+	jj_counters *counters;
+	size_t		record_size;
+
+	jj_bucket  *bucket;			/* open addressing, linear probing */
+	uint32_t	bucket_mask;
+	uint32_t	live;
+
+	uint8_t   **slab;
+	uint32_t	slabs;
+	uint32_t	slab_room;
+	uint32_t	free_flow;		/* list through lru_next */
+	uint32_t	next_flow;		/* never used so far */
+
+	jj_list		lru;			/* all live flows, least recently used first */
+	jj_list		closed;			/* lingering flows, first closed first */
+	jj_heap		oldest;			/* live flows by start, and stale entries; only for JJ_EVICT_OLDEST */
+	jj_heap		waiting;		/* ended flows */
+	uint32_t   *ready;			/* ended flows in their final order: a ring */
+	uint32_t	ready_head;
+	uint32_t	ready_count;
+	uint32_t	ready_room;
+
+	int64_t		clock;			/* largest time of any frame */
+	int64_t		now;			/* the clock at the frame of the packet in jj_table_add */
+	bool		clock_set;
+	int64_t		block_min[JJ_EXPIRY_BLOCKS + 1];	/* smallest time in each of the last blocks of frames */
+	uint32_t	block_frames;	/* frames in the current block, block_min[0] */
+	uint32_t	blocks;
+	uint64_t	next_number;
+
+	jj_fragments fragments;
+} jj_table;
+
+#define JJ_SLAB_FLOWS 256
+
+static inline jj_flow *
+jj_table_flow(const jj_table *t, uint32_t i)
+{
+	return (jj_flow *) (t->slab[i / JJ_SLAB_FLOWS] + (size_t) (i % JJ_SLAB_FLOWS) * t->record_size);
+}
+
+/* record_size: bytes of a jj_flow and the extractor states behind it. False without memory. */
+extern bool jj_table_init(jj_table *t, const jj_options *o, size_t record_size, const jj_allocator *a, jj_counters *c);
+extern void jj_table_free(jj_table *t);
+
+/* Note the time of a frame, also of one without a packet. False without memory. */
+extern bool jj_table_tick(jj_table *t, int64_t ts);
+
+/* A packet's key and hash, made ahead of jj_table_add for prefetching. */
+typedef struct jj_lookup
+{
+	int64_t		clock;
+	jj_key		key;
+	jj_key_ports ports;
+	uint32_t	hash;
+	bool		src_is_lo;
+} jj_lookup;
+
+/* To be called for each packet in capture order, right after its jj_table_tick. False without memory. */
+extern bool jj_table_lookup(jj_table *t, jj_packet *p, jj_lookup *l);
+extern void jj_table_prefetch_bucket(const jj_table *t, const jj_lookup *l);
+extern void jj_table_prefetch_flow(const jj_table *t, const jj_lookup *l);
+
+/*
+ * The flow of a packet, started if need be, with the packet counted and its
+ * clock and direction set; ends the flow that was there before where the rules
+ * say so. NULL without memory. *ends is set if this packet is the flow's last
+ * (flow_end = fin_rst): the caller calls jj_table_end after the extractors.
+ */
+extern jj_flow *jj_table_add(jj_table *t, jj_packet *p, const jj_lookup *l, uint32_t capture, bool *ends);
+
+/* End a live flow at a time; its record stays until jj_table_forget. */
+extern bool jj_table_end(jj_table *t, jj_flow *f, jj_end_reason reason, int64_t when);
+
+/* End all flows and make all of them ready. */
+extern bool jj_table_finish(jj_table *t);
+
+/* The next flow that has ended, NULL if none is ready; to be given to jj_table_forget. */
+extern jj_flow *jj_table_next(jj_table *t);
+extern void jj_table_forget(jj_table *t, jj_flow *f);
+
+/* tcp_close.c: follow the TCP life cycle; true if the flow ends with this packet (flow_end = fin_rst). */
+extern bool jj_tcp_follow(jj_flow *f, const jj_packet *p, jj_flow_end rule, bool existing);
+
+/* Whether a SYN begins another connection than the one of this flow. */
+extern bool jj_tcp_is_new(const jj_flow *f, const jj_packet *p, int dir);
+
+#endif

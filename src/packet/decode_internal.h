@@ -1,0 +1,105 @@
+/*
+ * What the parts of the decoder share. Offsets are into the frame: o the next
+ * byte, end the first byte not captured, wend the first byte not on the wire.
+ */
+#ifndef JJ_DECODE_INTERNAL_H
+#define JJ_DECODE_INTERNAL_H
+
+#include "packet/decode.h"
+
+#include <string.h>
+
+typedef struct jj_decoder
+{
+	const uint8_t *d;
+	jj_packet  *p;
+	bool		inner;			/* take tunnels off */
+	unsigned	layers;			/* headers walked so far, failed attempts included */
+} jj_decoder;
+
+/* What to return to when a tunnel or pseudowire turns out to be none. */
+typedef struct jj_mark
+{
+	uint8_t		n_labels;
+	uint8_t		n_vlans;
+	uint8_t		n_tunnels;
+} jj_mark;
+
+static inline uint16_t
+rd16(const uint8_t *b)
+{
+	return (uint16_t) (b[0] << 8 | b[1]);
+}
+
+static inline uint32_t
+rd32(const uint8_t *b)
+{
+	return (uint32_t) b[0] << 24 | (uint32_t) b[1] << 16 | (uint32_t) b[2] << 8 | b[3];
+}
+
+static inline uint16_t
+rd16le(const uint8_t *b)
+{
+	return (uint16_t) (b[1] << 8 | b[0]);
+}
+
+static inline uint32_t
+rd32le(const uint8_t *b)
+{
+	return (uint32_t) b[3] << 24 | (uint32_t) b[2] << 16 | (uint32_t) b[1] << 8 | b[0];
+}
+
+static inline size_t
+min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Labels beyond JJ_MAX_LABELS are counted, not kept. */
+static inline void
+push_label(jj_decoder *s, jj_label label)
+{
+	jj_packet  *p = s->p;
+
+	if (p->n_labels < JJ_MAX_LABELS)
+		p->labels[p->n_labels] = (uint8_t) label;
+	if (p->n_labels < UINT8_MAX)
+		p->n_labels++;
+}
+
+static inline jj_mark
+set_mark(const jj_decoder *s)
+{
+	jj_mark		m = {s->p->n_labels, s->p->n_vlans, s->p->n_tunnels};
+
+	return m;
+}
+
+static inline void
+return_to(jj_decoder *s, jj_mark m)
+{
+	s->p->n_labels = m.n_labels;
+	s->p->n_vlans = m.n_vlans;
+	s->p->n_tunnels = m.n_tunnels;
+}
+
+/* False when the frame has more headers than any real one. */
+static inline bool
+next_layer(jj_decoder *s)
+{
+	return ++s->layers <= JJ_MAX_LAYERS;
+}
+
+/* link.c */
+extern jj_skip jj_decode_ethernet(jj_decoder *s, size_t o, size_t end, size_t wend, int depth, bool outermost);
+extern jj_skip jj_decode_ethertype(jj_decoder *s, uint16_t type, size_t o, size_t end, size_t wend, int depth, bool outermost);
+extern jj_skip jj_decode_raw_ip(jj_decoder *s, size_t o, size_t end, size_t wend, int depth);
+
+/* ip.c; depth is the number of tunnels taken off */
+extern jj_skip jj_decode_ipv4(jj_decoder *s, size_t o, size_t end, size_t wend, int depth);
+extern jj_skip jj_decode_ipv6(jj_decoder *s, size_t o, size_t end, size_t wend, int depth);
+
+/* tunnel.c: JJ_SKIP_NONE only if a whole inner IP header was found */
+extern jj_skip jj_decode_tunnel(jj_decoder *s, int ip_version, uint8_t proto, size_t o, size_t end, size_t wend, int depth);
+
+#endif

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Write all captures of this folder, and README.md, which says what each is for.
+
+usage: make_captures.py [FOLDER]    (this folder by default)
+
+Needs Python 3.8, zstd(1) and lz4(1). The output is the same every time.
+"""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+
+import demo      # noqa: E402
+import files     # noqa: E402
+import layers    # noqa: E402
+import sessions  # noqa: E402
+
+HEAD = """# Captures
+
+Small captures for the tests, all but one made by make_captures.py, which also writes this file; together they reach every branch of
+the reader and the decoder. Addresses are from the documentation ranges (RFC 5737, RFC 3849) and private ones.
+expected/ holds what tshark says of the well-formed ones; check_tshark.py makes it anew.
+
+| File | Exercises |
+|---|---|
+"""
+RECORDED = ("| recorded_loopback.pcap | not made but recorded (dumpcap): curl to openssl s_server over TLS 1.3, to python3 -m http.server over IPv6, "
+            "and to a closed port; nanoseconds, segments larger than any Ethernet frame |\n")
+
+
+def main():
+    folder = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
+    rows = []
+    for module in (files, layers, sessions, demo):
+        for name, about, make in module.CAPTURES:
+            data = make()
+            with open(os.path.join(folder, name), 'wb') as f:
+                f.write(data)
+            rows.append('| %s | %s |\n' % (name, about))
+    rows.append(RECORDED)
+    with open(os.path.join(folder, 'README.md'), 'w') as f:
+        f.write(HEAD + ''.join(rows))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,94 @@
+-- Columns of timing and size computed anew in SQL from the packet sequences of each flow.
+BEGIN;
+\ir setup.psql
+SELECT pg_temp.load_flows();
+SELECT * FROM no_plan();
+
+-- the long flow with its whole sequence
+INSERT INTO flow SELECT 'long', row_number() OVER (), j FROM jj_extract(:'captures' || '/long_flow.pcap', options => '{"max_sequence_length": 2000}') j;
+
+CREATE TEMP TABLE packet ON COMMIT DROP AS
+	SELECT file, ord, i, len, dir = -1 AS bwd, t, CASE WHEN i > 1 THEN gap END AS gap,
+		t - lag(t) OVER (PARTITION BY file, ord, dir ORDER BY i) AS own_gap
+	FROM flow, unnest((f).splt_lengths, (f).splt_directions, (f).timestamp_sequence, (f).splt_times) WITH ORDINALITY p(len, dir, t, gap, i)
+	WHERE (f).total_packets = cardinality((f).splt_lengths);
+SELECT cmp_ok((SELECT count(DISTINCT (file, ord)) FROM packet), '>', 700::bigint, 'flows whose packets are all known');
+SELECT ok(EXISTS (SELECT FROM packet WHERE file = 'long' AND i = 1500), 'one of them long');
+
+CREATE TEMP TABLE burst ON COMMIT DROP AS
+	SELECT file, ord, b, count(*) AS n, max(t) - min(t) AS seconds FROM (
+		SELECT file, ord, t, count(*) FILTER (WHERE gap >= 0.05) OVER (PARTITION BY file, ord ORDER BY i) AS b FROM packet) x GROUP BY 1, 2, 3;
+
+CREATE TEMP TABLE mine ON COMMIT DROP AS
+	SELECT file, ord, to_jsonb(x) - '{file,ord}'::text[] AS j FROM (
+		SELECT file, ord, count(*) AS total_packets, count(*) FILTER (WHERE NOT bwd) AS packets_fwd, count(*) FILTER (WHERE bwd) AS packets_bwd,
+			sum(len) AS total_bytes, coalesce(sum(len) FILTER (WHERE NOT bwd), 0) AS bytes_fwd,
+			min(gap) AS iat_min, max(gap) AS iat_max, avg(gap) AS iat_mean, stddev_pop(gap) AS iat_std, sum(gap) AS iat_sum,
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY gap) AS iat_median, percentile_cont(0.25) WITHIN GROUP (ORDER BY gap) AS iat_p25,
+			percentile_cont(0.75) WITHIN GROUP (ORDER BY gap) AS iat_p75, percentile_cont(0.9) WITHIN GROUP (ORDER BY gap) AS iat_p90,
+			percentile_cont(0.99) WITHIN GROUP (ORDER BY gap) AS iat_p99,
+			min(len) AS pkt_len_min, max(len) AS pkt_len_max, avg(len) AS pkt_len_mean, stddev_pop(len) AS pkt_len_std, var_pop(len) AS pkt_len_variance,
+			percentile_cont(0.5) WITHIN GROUP (ORDER BY len) AS pkt_len_median, percentile_cont(0.25) WITHIN GROUP (ORDER BY len) AS pkt_len_p25,
+			percentile_cont(0.75) WITHIN GROUP (ORDER BY len) AS pkt_len_p75, percentile_cont(0.9) WITHIN GROUP (ORDER BY len) AS pkt_len_p90,
+			min(len) FILTER (WHERE NOT bwd) AS pkt_len_fwd_min, max(len) FILTER (WHERE NOT bwd) AS pkt_len_fwd_max, avg(len) FILTER (WHERE NOT bwd) AS pkt_len_fwd_mean,
+			stddev_pop(len) FILTER (WHERE NOT bwd) AS pkt_len_fwd_std, percentile_cont(0.5) WITHIN GROUP (ORDER BY len) FILTER (WHERE NOT bwd) AS pkt_len_fwd_median,
+			min(len) FILTER (WHERE bwd) AS pkt_len_bwd_min, max(len) FILTER (WHERE bwd) AS pkt_len_bwd_max, avg(len) FILTER (WHERE bwd) AS pkt_len_bwd_mean,
+			stddev_pop(len) FILTER (WHERE bwd) AS pkt_len_bwd_std, percentile_cont(0.5) WITHIN GROUP (ORDER BY len) FILTER (WHERE bwd) AS pkt_len_bwd_median,
+			count(*) FILTER (WHERE gap >= 0.05) AS idle_count, avg(gap) FILTER (WHERE gap >= 0.05) AS avg_idle_duration, max(gap) FILTER (WHERE gap >= 0.05) AS max_idle_duration,
+			(count(*) FILTER (WHERE NOT bwd) - count(*) FILTER (WHERE bwd))::float8 / count(*) AS pkt_asymmetry,
+			sum(CASE WHEN bwd THEN -len ELSE len END)::float8 / sum(len) AS byte_asymmetry,
+			count(*) FILTER (WHERE NOT bwd) / nullif(count(*) FILTER (WHERE bwd), 0)::float8 AS packets_ratio,
+			count(*) / nullif(max(t), 0) AS packets_per_second, sum(len) / nullif(max(t), 0) AS bytes_per_second,
+			CASE WHEN count(gap) >= 2 THEN stddev_pop(gap) / nullif(avg(gap), 0) END AS burstiness_index
+		FROM packet GROUP BY 1, 2) x
+	UNION ALL
+	SELECT file, ord, to_jsonb(x) - '{file,ord}'::text[] FROM (
+		SELECT file, ord, count(*) AS burst_count, avg(n) AS avg_burst_packets, avg(seconds) AS avg_burst_duration, max(n) AS max_burst_packets FROM burst GROUP BY 1, 2) x
+	UNION ALL
+	SELECT file, ord, to_jsonb(x) - '{file,ord}'::text[] FROM (
+		SELECT DISTINCT ON (file, ord) file, ord, len AS dominant_pkt_size, count(*)::float8 / sum(count(*)) OVER (PARTITION BY file, ord) AS dominant_pkt_ratio
+		FROM packet GROUP BY file, ord, len ORDER BY file, ord, count(*) DESC, min(i)) x;
+
+-- a gap within a direction is the difference of two times, each rounded to a double
+CREATE TEMP TABLE mine_direction ON COMMIT DROP AS
+	SELECT file, ord, to_jsonb(x) - '{file,ord}'::text[] AS j FROM (
+		SELECT file, ord, min(own_gap) FILTER (WHERE NOT bwd) AS iat_fwd_min, max(own_gap) FILTER (WHERE NOT bwd) AS iat_fwd_max, avg(own_gap) FILTER (WHERE NOT bwd) AS iat_fwd_mean,
+			stddev_pop(own_gap) FILTER (WHERE NOT bwd) AS iat_fwd_std, percentile_cont(0.5) WITHIN GROUP (ORDER BY own_gap) FILTER (WHERE NOT bwd) AS iat_fwd_median,
+			min(own_gap) FILTER (WHERE bwd) AS iat_bwd_min, max(own_gap) FILTER (WHERE bwd) AS iat_bwd_max, avg(own_gap) FILTER (WHERE bwd) AS iat_bwd_mean,
+			stddev_pop(own_gap) FILTER (WHERE bwd) AS iat_bwd_std, percentile_cont(0.5) WITHIN GROUP (ORDER BY own_gap) FILTER (WHERE bwd) AS iat_bwd_median
+		FROM packet GROUP BY 1, 2) x;
+
+CREATE FUNCTION pg_temp.differences(own regclass, within numeric) RETURNS TABLE (file text, ord bigint, col text, here jsonb, there jsonb) LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT m.file, m.ord, e.k, e.v, to_jsonb(f) -> e.k FROM %s m JOIN flow USING (file, ord), jsonb_each(m.j) e(k, v)
+		WHERE NOT pg_temp.same(e.v, to_jsonb(f) -> e.k)
+			AND NOT coalesce(abs((e.v #>> ''{}'')::numeric - (to_jsonb(f) ->> e.k)::numeric) <= $1, false)', own) USING within;
+END $$;
+SELECT is_empty($$ SELECT * FROM pg_temp.differences('mine', 1e-12) $$, 'lengths, gaps, bursts: as percentile_cont, stddev_pop and the others give them');
+SELECT is_empty($$ SELECT * FROM pg_temp.differences('mine_direction', 1e-9) $$, 'gaps within each direction');
+SELECT cmp_ok((SELECT count(*) FROM mine, jsonb_object_keys(j)), '>', 20000::bigint, 'values compared');
+
+-- ---- some values by hand: the HTTP connection of pcap_le_us.pcap, eleven segments 5 ms apart
+
+SELECT is((f).src_ip, inet '192.0.2.10', 'source') FROM flow WHERE file = 'pcap_le_us.pcap' AND ord = 2;
+SELECT is((f).dst_port_class, 'http', 'port class') FROM flow WHERE file = 'pcap_le_us.pcap' AND ord = 2;
+SELECT is((f).hdr_desc, 'ETH-IP-TCP', 'headers') FROM flow WHERE file = 'pcap_le_us.pcap' AND ord = 2;
+SELECT is((f).pkt_len_sequence, ARRAY[52, -52, 40, 81, -40, -1500, -421, 40, 40, -40, 40], 'lengths: options, request of 41 bytes, answer of 1841 in two segments')
+	FROM flow WHERE file = 'pcap_le_us.pcap' AND ord = 2;
+SELECT is((f).payload_bytes_bwd, 1841::bigint, 'payload') FROM flow WHERE file = 'pcap_le_us.pcap' AND ord = 2;
+SELECT ok((f).tcp_complete_handshake AND (f).tcp_graceful_close AND NOT (f).tcp_reset_close AND (f).tcp_syn_count = 1 AND (f).tcp_synack_count = 1
+	AND (f).tcp_fin_count = 2 AND (f).tcp_ack_count = 10 AND (f).tcp_psh_count = 2 AND (f).tcp_data_packets = 3 AND (f).tcp_fstat = 95 AND (f).flow_stat = 79,
+	'TCP') FROM flow WHERE file = 'pcap_le_us.pcap' AND ord = 2;
+SELECT ok((f).ip_ttl_fwd_initial_est = 64 AND (f).ip_ttl_fwd_hops_est = 0 AND (f).ip_ttl_bwd_hops_est = 7 AND (f).ip_df_ratio = 1 AND (f).ip_flags = 2 AND (f).ip_version = 4, 'IP')
+	FROM flow WHERE file = 'pcap_le_us.pcap' AND ord = 2;
+SELECT ok((f).mac_src = '02:00:00:00:00:0a' AND (f).mac_dst = '02:00:00:00:00:0b' AND (f).mac_eth_type = 2048 AND (f).mac_vlan_count = 0 AND (f).mac_stat = 3, 'MAC')
+	FROM flow WHERE file = 'pcap_le_us.pcap' AND ord = 2;
+SELECT is((f).duration, 0.050001::float8, 'duration') FROM flow WHERE file = 'pcap_le_us.pcap' AND ord = 2;
+SELECT is((f).first_response_time, 0.005::float8, 'first response') FROM flow WHERE file = 'pcap_le_us.pcap' AND ord = 2;
+SELECT is((SELECT array_agg((f).vlan_ids ORDER BY (f).first_frame) FROM flow WHERE file = 'encap_vlan.pcap' AND cardinality((f).vlan_ids) = 2), ARRAY[ARRAY[200, 10], ARRAY[1, 3]],
+	'VLAN ids from the outermost');
+SELECT is((SELECT array_agg((f).tunnel ORDER BY (f).first_frame) FROM flow WHERE file = 'tunnels_deep.pcap'),
+	ARRAY['4in4', '4in4/4in4', '4in4/4in4/4in4', '4in4/4in4/4in4/4in4', '4in4/4in4/4in4/4in4', 'vxlan:55/gre:8/6in4/4in6'], 'tunnels');
+SELECT is((SELECT (f).fragment_count FROM flow WHERE file = 'fragments.pcap' AND (f).src_port = 5000 AND (f).ip_version = 4), 3, 'fragments');
+SELECT * FROM finish();
+ROLLBACK;
