@@ -35,7 +35,8 @@ REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test
 
 WARNINGS = -std=gnu11 -Wall -Wextra
-PG_CPPFLAGS = -I$(CURDIR)/src $(ENGINE_CFLAGS)
+# -isystem: the server's own headers are not checked for warnings
+PG_CPPFLAGS = -I$(CURDIR)/src $(ENGINE_CFLAGS) -isystem $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)
 PG_CFLAGS = $(WARNINGS) -Wno-declaration-after-statement $(WERROR)
 SHLIB_LINK = $(ENGINE_LIBS) -lm
 
@@ -49,6 +50,22 @@ else
 all install installcheck clean:
 	@echo "PostgreSQL's development files are missing ($(PG_CONFIG) --pgxs finds none); run tools/setup.sh build" >&2; exit 1
 endif
+
+# from the registry: the install script and FEATURES.md
+build/generate: $(GENERATOR_SRC) src/features/registry.c $(HEADERS)
+	@mkdir -p build
+	$(CC) $(WARNINGS) $(WERROR) -O1 -Isrc -o $@ $(GENERATOR_SRC) src/features/registry.c
+
+$(DATA_built): sql/joyfuljay.sql.in build/generate
+	build/generate sql <$< >$@.new
+	mv $@.new $@
+
+FEATURES.md: build/generate
+	build/generate markdown >$@.new
+	mv $@.new $@
+
+features-check: build/generate
+	build/generate markdown | diff FEATURES.md -
 
 # a changed header makes every object again
 $(OBJS): $(HEADERS)
@@ -88,7 +105,7 @@ $(eval $(call engine,fuzz,$$(FUZZ_CC),-O1 $$(SANITIZE) -fsanitize=fuzzer-no-link
 UNIT_PROGRAMS = $(UNIT_TESTS:%=build/san/%)
 REPLAY_PROGRAMS = $(FUZZERS:%=build/san/replay_%)
 FUZZ_PROGRAMS = $(FUZZERS:%=build/fuzz/fuzz_%)
-BENCH_PROGRAMS = build/bench/generate build/bench/bench
+BENCH_PROGRAMS = build/bench/jj-generate build/bench/jj-bench
 
 $(UNIT_PROGRAMS): build/san/%: build/san/test/unit/%.o build/san/engine.a
 	$(CC) $(SANITIZE) -o $@ $^ $(ENGINE_LIBS) -lm
@@ -99,10 +116,10 @@ $(REPLAY_PROGRAMS): build/san/replay_%: build/san/test/fuzz/fuzz_%.o build/san/t
 $(FUZZ_PROGRAMS): build/fuzz/fuzz_%: build/fuzz/test/fuzz/fuzz_%.o build/fuzz/engine.a
 	$(FUZZ_CC) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(ENGINE_LIBS) -lm
 
-build/bench/generate: build/bench/bench/generate.o
+build/bench/jj-generate: build/bench/bench/generate.o
 	$(CC) -o $@ $^
 
-build/bench/bench: build/bench/bench/bench.o build/bench/engine.a
+build/bench/jj-bench: build/bench/bench/bench.o build/bench/engine.a
 	$(CC) -o $@ $^ $(ENGINE_LIBS) -lm
 
 -include $(wildcard build/*/test/*/*.d build/bench/bench/*.d)
@@ -143,5 +160,5 @@ ROUNDS = 5
 bench: bench-programs
 	tools/server.sh bench/run.sh build/bench $(PACKETS) $(FLOWS) $(ROUNDS)
 
-.PHONY: test demo test-unit test-fuzz test-regress test-pgtap test-tap fuzz bench \
+.PHONY: features-check test demo test-unit test-fuzz test-regress test-pgtap test-tap fuzz bench \
 	unit-programs replay-programs fuzz-programs bench-programs

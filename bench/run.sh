@@ -15,8 +15,8 @@ folder=$(dirname "$0")
 capture=$JJ_SERVER_DIR/bench.pcap
 small=$JJ_SERVER_DIR/slice.pcap
 
-"$build/generate" --out "$capture" --packets "$packets" --flows "$flows"
-"$build/generate" --out "$small" --packets "$slice" --flows $((flows / 10 + 1))
+"$build/jj-generate" --out "$capture" --packets "$packets" --flows "$flows"
+"$build/jj-generate" --out "$small" --packets "$slice" --flows $((flows / 10 + 1))
 chmod 644 "$capture" "$small"
 sync "$capture" "$small"
 echo
@@ -38,4 +38,4 @@ fi
 if command -v tshark >/dev/null; then
 	set -- "$@" --peer "tshark -q -z conv,tcp (slice)" "$slice" "exec tshark -n -r $small -q -z conv,tcp"
 fi
-"$build/bench" "$@"
+"$build/jj-bench" "$@"

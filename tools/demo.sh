@@ -29,7 +29,7 @@ chmod 644 "$capture"
 psql -Xq -v ON_ERROR_STOP=1 -v capture="$capture" -P pager=off -P footer=off -P null=- <<'END'
 CREATE EXTENSION joyfuljay;
 
-CREATE VIEW demo AS
+CREATE TEMP TABLE demo AS
 SELECT start_time,
        CASE WHEN src_port IS NULL THEN host(src_ip)
             WHEN family(src_ip) = 6 THEN format('[%s]:%s', host(src_ip), src_port)
@@ -40,9 +40,7 @@ SELECT start_time,
        CASE protocol WHEN 1 THEN 'ICMP' WHEN 2 THEN 'IGMP' WHEN 6 THEN 'TCP' WHEN 17 THEN 'UDP'
                      WHEN 58 THEN 'ICMPv6' WHEN 132 THEN 'SCTP' ELSE protocol::text END AS proto,
        duration, packets_fwd, packets_bwd, bytes_fwd, bytes_bwd, end_reason
-FROM jj_extract(current_setting('demo.capture'));
-
-SELECT set_config('demo.capture', :'capture', false) \g /dev/null
+FROM jj_extract(:'capture');
 
 \echo
 \echo 'Who talked to whom, when, how long, how much each way, and how it ended:'

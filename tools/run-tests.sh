@@ -65,7 +65,7 @@ suite()
 		unit)
 			for file in test/unit/test_*.c; do
 				name=$(basename "$file" .c)
-				line tap "unit/${name#test_}" "exec build/san/test/unit/$name"
+				line tap "unit/${name#test_}" "exec build/san/$name"
 			done
 			;;
 		fuzz)

@@ -34,7 +34,7 @@ jj_clock_set(jj_clock *c, uint8_t resolution, int64_t offset)
 	if (offset == 0 && c->per_second != 0 && NS_PER_SECOND % c->per_second == 0)
 	{
 		c->factor = NS_PER_SECOND / c->per_second;
-		c->limit = INT64_MAX / c->factor;
+		c->limit = INT64_MAX / c->factor + UINT64_C(1);
 	}
 }
 

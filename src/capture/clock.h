@@ -10,7 +10,7 @@
 typedef struct jj_clock
 {
 	uint64_t	factor;			/* ns per tick, where that is whole and there is no offset */
-	uint64_t	limit;			/* largest tick that factor serves without overflow; 0 if none */
+	uint64_t	limit;			/* factor serves ticks below this; 0 if none */
 	uint64_t	per_second;		/* 0 if that needs more than 64 bits */
 	int64_t		offset;			/* s */
 	uint8_t		resolution;		/* as if_tsresol */
@@ -25,7 +25,7 @@ extern int64_t jj_clock_slow(const jj_clock *c, uint64_t ticks);
 static inline int64_t
 jj_clock_ns(const jj_clock *c, uint64_t ticks)
 {
-	if (JJ_LIKELY(ticks <= c->limit))
+	if (JJ_LIKELY(ticks < c->limit))
 		return (int64_t) (ticks * c->factor);
 	return jj_clock_slow(c, ticks);
 }

@@ -9,9 +9,10 @@
 typedef struct jj_filter jj_filter;
 
 /*
- * Check the expression (copied) by compiling it for Ethernet. It is compiled
- * for other link types when their first frame comes. JJ_ERR_FILTER carries
- * libpcap's text. libpcap's own memory comes from malloc(3) and is returned by
+ * Check the expression (copied) by compiling it for Ethernet or, where that
+ * fails, 802.11 or Linux cooked capture. It is compiled for other link types
+ * when their first frame comes. An empty one passes everything. JJ_ERR_FILTER
+ * carries libpcap's text. libpcap's own memory comes from malloc(3) and is returned by
  * jj_filter_close.
  */
 extern jj_code jj_filter_open(jj_filter **out, const char *expression, const jj_allocator *a, jj_error *err);

@@ -1,327 +1,327 @@
 /*
- * pcapng: sections, interfaces and packet blocks.
- * Source: draft-ietf-opsawg-pcapng.
+ * pcapng files (draft-ietf-opsawg-pcapng).
+ *
+ * A block is read when it is there as a whole; one that isn't needed is
+ * stepped over and never held as a whole.
  */
 #include "capture/reader_internal.h"
-#include "features/stats.h"
 
 #include <inttypes.h>
+#include <string.h>
 
-enum
+#define BLOCK_HEADER 8			/* type and length; the length stands at the end, too */
+#define BLOCK_MINIMUM 12
+#define INTERFACE_FIXED 8
+#define PACKET_FIXED 20
+
+#define BLOCK_INTERFACE 1
+#define BLOCK_OLD_PACKET 2
+#define BLOCK_SIMPLE 3
+#define BLOCK_ENHANCED 6
+
+#define OPTION_END 0
+#define OPTION_IF_NAME 2
+#define OPTION_IF_TSRESOL 9
+#define OPTION_IF_TSOFFSET 14
+
+#define DEFAULT_RESOLUTION 6	/* microseconds */
+
+/* Printable ASCII only: what can go into any message and any database. */
+static void
+copy_name(char *to, size_t room, const uint8_t *from, size_t size)
 {
-	BLOCK_INTERFACE = 1,
-	BLOCK_PACKET = 2,			/* obsolete */
-	BLOCK_SIMPLE = 3,
-	BLOCK_ENHANCED = 6
-};
+	size_t		n = 0;
 
-#define BLOCK_SECTION 0x0A0D0D0A
-#define OPTION_NAME 2
-#define OPTION_TSRESOL 9
-#define OPTION_TSOFFSET 14
-
-/* Longer blocks are passed over if they hold no packet, else taken for damage. */
-#define MAX_BLOCK (16 * 1024 * 1024)
-
-static uint64_t
-power_of_ten(unsigned n)
-{
-	uint64_t	p = 1;
-
-	while (n-- > 0)
-		p *= 10;
-	return p;
+	while (n < size && n + 1 < room && from[n] != '\0')
+	{
+		to[n] = from[n] >= ' ' && from[n] <= '~' ? (char) from[n] : '?';
+		n++;
+	}
+	to[n] = '\0';
 }
 
-/* Ticks of an interface to ns since the epoch, rounded down, saturating. */
-static int64_t
-to_ns(const jj_iface *i, uint64_t ticks)
+static jj_code
+add_interface(jj_reader *r, const uint8_t *body, size_t size, jj_error *err)
 {
-	unsigned	exponent = i->resolution & 0x7f;
-	uint64_t	ns;
-	int64_t		offset;
+	const bool	big = r->info.big_endian;
+	uint8_t		resolution = DEFAULT_RESOLUTION;
+	int64_t		offset = 0;
+	size_t		at = INTERFACE_FIXED;
+	uint32_t	number;
+	jj_iface   *iface;
+	jj_code		code = jj_reader_add_iface(r, &number, err);
 
-	if (i->resolution & 0x80)
+	if (code != JJ_OK)
+		return code;
+	iface = &r->ifaces[number];
+	iface->link = jj_get16(body, big);
+	iface->snaplen = jj_get32(body + 4, big);
+	iface->section = r->info.sections;
+
+	while (size - at >= 4)
 	{
-		jj_u128		p = jj_u128_mul(ticks, 1000000000);
+		uint16_t	option = jj_get16(body + at, big);
+		size_t		length = jj_get16(body + at + 2, big);
+		size_t		padded = (length + 3) & ~(size_t) 3;
+		const uint8_t *value = body + at + 4;
 
-		if (exponent >= 64)
-			ns = exponent >= 128 ? 0 : p.hi >> (exponent - 64);
-		else if (exponent == 0)
-			ns = p.hi != 0 ? UINT64_MAX : p.lo;
-		else
-			ns = p.hi >> exponent != 0 ? UINT64_MAX : p.hi << (64 - exponent) | p.lo >> exponent;
-	}
-	else if (exponent <= 9)
-	{
-		uint64_t	factor = power_of_ten(9 - exponent);
-
-		ns = ticks > UINT64_MAX / factor ? UINT64_MAX : ticks * factor;
-	}
-	else
-		ns = exponent - 9 > 19 ? 0 : ticks / power_of_ten(exponent - 9);
-	if (i->offset_seconds > INT64_MAX / 1000000000)
-		return INT64_MAX;
-	if (i->offset_seconds < INT64_MIN / 1000000000)
-		offset = INT64_MIN;
-	else
-		offset = i->offset_seconds * 1000000000;
-	if (offset >= 0)
-		return ns > (uint64_t) (INT64_MAX - offset) ? INT64_MAX : (int64_t) ns + offset;
-	/* offset + ns, which may exceed INT64_MAX only if ns does */
-	if (ns > (uint64_t) INT64_MAX + (uint64_t) -(offset + 1) + 1)
-		return INT64_MAX;
-	return (int64_t) ((uint64_t) offset + ns);
-}
-
-/* An interface description block's body. */
-static bool
-read_interface(jj_reader *r, const uint8_t *b, size_t n)
-{
-	jj_iface   *i = jj_reader_new_iface(r);
-	size_t		o = 8;
-
-	if (i == NULL)
-		return false;
-	i->link = get16(r, b);
-	i->snaplen = get32(r, b + 4);
-	i->resolution = 6;
-	while (o + 4 <= n)
-	{
-		uint16_t	code = get16(r, b + o);
-		size_t		length = get16(r, b + o + 2);
-		const uint8_t *value = b + o + 4;
-
-		if (code == 0)
+		if (option == OPTION_END)
 			break;
-		if (length > n - o - 4)
-			length = n - o - 4;
-		if (code == OPTION_TSRESOL && length >= 1)
-			i->resolution = value[0];
-		else if (code == OPTION_TSOFFSET && length >= 8)
+		at += 4;
+		if (length > size - at)
+			length = size - at;
+		if (option == OPTION_IF_NAME)
+			copy_name(iface->name, sizeof(iface->name), value, length);
+		else if (option == OPTION_IF_TSRESOL && length >= 1)
+			resolution = value[0];
+		else if (option == OPTION_IF_TSOFFSET && length >= 8)
 		{
-			uint64_t	lo = get32(r, value + (r->info.big_endian ? 4 : 0));
-			uint64_t	hi = get32(r, value + (r->info.big_endian ? 0 : 4));
+			uint64_t	bits = big ? (uint64_t) jj_get32(value, big) << 32 | jj_get32(value + 4, big)
+				: (uint64_t) jj_get32(value + 4, big) << 32 | jj_get32(value, big);
 
-			i->offset_seconds = (int64_t) (hi << 32 | lo);
+			offset = bits > INT64_MAX ? -(int64_t) (UINT64_MAX - bits) - 1 : (int64_t) bits;
 		}
-		else if (code == OPTION_NAME)
-		{
-			size_t		size = length < sizeof(i->name) ? length : sizeof(i->name) - 1;
-
-			memcpy(i->name, value, size);
-			i->name[size] = '\0';
-		}
-		o += 4 + (length + 3) / 4 * 4;
+		at += padded < size - at ? padded : size - at;
 	}
-	if (i->resolution & 0x80)
-		i->ticks_per_second = (i->resolution & 0x7f) < 64 ? UINT64_C(1) << (i->resolution & 0x7f) : 0;
-	else
-		i->ticks_per_second = i->resolution <= 19 ? power_of_ten(i->resolution) : 0;
-	return true;
-}
-
-/* Byte order from a section header at b; false if it has none. */
-static bool
-start_section(jj_reader *r, const uint8_t *b)
-{
-	static const uint16_t one = 1;
-	bool		big_machine = *(const uint8_t *) &one == 0;
-
-	if (memcmp(b + 8, "\x1a\x2b\x3c\x4d", 4) == 0)
-		r->info.big_endian = true;
-	else if (memcmp(b + 8, "\x4d\x3c\x2b\x1a", 4) == 0)
-		r->info.big_endian = false;
-	else
-		return false;
-	r->swap = r->info.big_endian != big_machine;
-	r->section_first = r->info.iface_count;
-	r->info.sections++;
-	return true;
-}
-
-jj_code
-jj_pcapng_open(jj_reader *r, jj_error *err)
-{
-	r->info.format = JJ_FORMAT_PCAPNG;
-	if (!jj_reader_fill(r, 12))
-	{
-		if (r->failure.code == JJ_OK)
-			return jj_fail(err, JJ_ERR_FORMAT, "not a capture: a pcapng section header is cut after %zu bytes",
-						   jj_input_left(&r->in));
-		if (err != NULL)
-			*err = r->failure;
-		return r->failure.code;
-	}
-	if (memcmp(r->in.data + r->in.pos + 8, "\x1a\x2b\x3c\x4d", 4) != 0
-		&& memcmp(r->in.data + r->in.pos + 8, "\x4d\x3c\x2b\x1a", 4) != 0)
-		return jj_fail(err, JJ_ERR_FORMAT, "not a capture: a pcapng section header without its byte-order magic");
+	jj_clock_set(&r->clocks[number], resolution, offset);
+	iface->ticks_per_second = r->clocks[number].per_second;
+	iface->offset_seconds = offset;
 	return JJ_OK;
 }
 
+/* Whether the packet's interface is described. If not, the packet counts and is left out. */
+static bool
+usable(jj_reader *r, uint32_t iface)
+{
+	if (JJ_LIKELY(iface < r->info.iface_count - r->section_first))
+		return true;
+	r->info.unusable++;
+	if (!r->told_unusable)
+	{
+		r->told_unusable = true;
+		jj_reader_warn(r, "frame %" PRIu64 " at %s belongs to interface %" PRIu32 ", which its section does not describe; such frames are left out",
+					   r->info.packets, jj_reader_place(r).text, iface);
+	}
+	return false;
+}
+
+/* An enhanced or old packet block. *got says whether it gave a frame; a packet that doesn't fit ends the reading. */
 static void
-damaged(jj_reader *r, const char *what, uint64_t value)
+packet_block(jj_reader *r, const uint8_t *body, size_t size, bool enhanced, jj_frame *f, bool *got)
 {
-	jj_reader_warn(r, "block at byte %" PRIu64 " has %s %" PRIu64 "; read up to packet %" PRIu64,
-				   jj_input_offset(&r->in), what, value, r->info.packets);
-	r->info.truncated = true;
-	r->ended = true;
-}
+	const bool	big = r->info.big_endian;
+	uint32_t	iface = enhanced ? jj_get32(body, big) : jj_get16(body, big);
+	uint64_t	ticks = (uint64_t) jj_get32(body + 4, big) << 32 | jj_get32(body + 8, big);
+	uint32_t	caplen = jj_get32(body + 12, big);
+	uint32_t	wirelen = jj_get32(body + 16, big);
 
-/* A packet block's body of n bytes; false if it gives no frame. */
-static bool
-read_packet(jj_reader *r, uint32_t type, const uint8_t *b, size_t n, jj_frame *f)
-{
-	uint32_t	number;
-	uint64_t	ticks = 0;
-	size_t		header = 20;
-	jj_iface   *i;
-
-	if (type == BLOCK_SIMPLE)
+	*got = false;
+	r->info.packets++;
+	if (!usable(r, iface))
+		return;
+	if (caplen > size - PACKET_FIXED)
 	{
-		number = 0;
-		header = 4;
-		f->wirelen = get32(r, b);
-		f->caplen = f->wirelen < n - 4 ? f->wirelen : (uint32_t) (n - 4);
+		jj_reader_stop(r, "frame %" PRIu64 " at %s claims a length of %" PRIu32 " bytes, its block has room for %zu; reading ends there",
+					   r->info.packets, jj_reader_place(r).text, caplen, size - PACKET_FIXED);
+		r->info.packets--;
+		return;
 	}
-	else
-	{
-		number = type == BLOCK_ENHANCED ? get32(r, b) : get16(r, b);
-		ticks = (uint64_t) get32(r, b + 4) << 32 | get32(r, b + 8);
-		f->caplen = get32(r, b + 12);
-		f->wirelen = get32(r, b + 16);
-	}
-	if (number >= r->info.iface_count - r->section_first)
-	{
-		f->index = ++r->info.packets;
-		if (r->info.unusable++ == 0)
-			jj_reader_warn(r, "packet %" PRIu64 " names interface %" PRIu32 ", which is not described", f->index, number);
-		return false;
-	}
-	if (f->caplen > n - header)
-	{
-		damaged(r, "room for fewer bytes than its packet of", f->caplen);
-		return false;
-	}
-	f->index = ++r->info.packets;
-	f->iface = r->section_first + number;
-	i = &r->ifaces[f->iface];
-	if (type == BLOCK_SIMPLE)
-	{
-		if (i->snaplen != 0 && f->caplen > i->snaplen)
-			f->caplen = i->snaplen;
-	}
-	else
-	{
-		r->last_ts = to_ns(i, ticks);
-		if (f->wirelen < f->caplen)
-			f->wirelen = f->caplen;
-	}
-	i->packets++;
+	iface += r->section_first;
+	r->last_ts = jj_clock_ns(&r->clocks[iface], ticks);
+	r->ifaces[iface].packets++;
 	f->ts = r->last_ts;
-	f->data = b + header;
-	f->link = i->link;
+	f->index = r->info.packets;
+	f->data = body + PACKET_FIXED;
+	f->caplen = caplen;
+	f->wirelen = wirelen > caplen ? wirelen : caplen;
+	f->link = r->ifaces[iface].link;
+	f->iface = iface;
+	*got = true;
+}
+
+/* A simple packet block: no time, no captured length, interface 0. */
+static void
+simple_block(jj_reader *r, const uint8_t *body, size_t size, jj_frame *f, bool *got)
+{
+	const jj_iface *iface;
+
+	*got = false;
+	r->info.packets++;
+	if (!usable(r, 0))
+		return;
+	iface = &r->ifaces[r->section_first];
+	r->ifaces[r->section_first].packets++;
+	f->ts = r->last_ts;
+	f->index = r->info.packets;
+	f->data = body + 4;
+	f->wirelen = jj_get32(body, r->info.big_endian);
+	f->caplen = f->wirelen < size - 4 ? f->wirelen : (uint32_t) (size - 4);
+	if (iface->snaplen != 0 && f->caplen > iface->snaplen)
+		f->caplen = iface->snaplen;
+	f->link = iface->link;
+	f->iface = r->section_first;
+	*got = true;
+}
+
+/* The next block's type and length. false if the reading ends here. */
+static bool
+block_header(jj_reader *r, uint32_t *type, uint32_t *length)
+{
+	const jj_input *in = &r->in;
+	const uint8_t *p = in->data + in->pos;
+	const uint64_t frames = r->info.packets;
+
+	if (in->end - in->pos < BLOCK_MINIMUM)
+	{
+		if (in->end == in->pos)
+			jj_reader_finish(r);
+		else
+			jj_reader_cut(r, "the file ends inside the header of the block at %s, after frame %" PRIu64,
+						   jj_reader_place(r).text, frames);
+		return false;
+	}
+	*type = jj_get32(p, r->info.big_endian);
+	if (JJ_UNLIKELY(*type == JJ_SECTION_TYPE))	/* reads the same in both byte orders */
+	{
+		if (memcmp(p + 8, "\x1a\x2b\x3c\x4d", 4) == 0)
+			r->info.big_endian = true;
+		else if (memcmp(p + 8, "\x4d\x3c\x2b\x1a", 4) == 0)
+			r->info.big_endian = false;
+		else
+		{
+			jj_reader_stop(r, "the section header at %s has no valid byte order mark; reading ends after %" PRIu64 " frames",
+						   jj_reader_place(r).text, frames);
+			return false;
+		}
+	}
+	*length = jj_get32(p + 4, r->info.big_endian);
+	if (JJ_UNLIKELY(*length < BLOCK_MINIMUM || *length % 4 != 0))
+	{
+		jj_reader_stop(r, "the block at %s claims a length of %" PRIu32 " bytes, which is impossible; reading ends after %" PRIu64 " frames",
+					   jj_reader_place(r).text, *length, frames);
+		return false;
+	}
 	return true;
 }
 
-/* Pass over the rest of a long block. False if the source ends in it. */
-static bool
-pass_over(jj_reader *r)
+static void
+cut_block(jj_reader *r, jj_place place, uint32_t length, uint64_t have)
 {
-	while (r->skip > 0)
-	{
-		size_t		step;
+	jj_reader_cut(r, "the file ends inside the block at %s, after frame %" PRIu64 ": %" PRIu64 " of %" PRIu32 " bytes are there",
+				   place.text, r->info.packets, have, length);
+}
 
-		if (jj_input_left(&r->in) == 0 && !jj_reader_fill(r, 1))
-			return false;
-		step = jj_input_left(&r->in);
-		if (step > r->skip)
-			step = (size_t) r->skip;
-		r->in.pos += step;
-		r->skip -= step;
+/* A block without use for us: step over it. */
+static jj_code
+skip_block(jj_reader *r, uint32_t type, uint32_t length, jj_error *err)
+{
+	jj_place	place = jj_reader_place(r);
+	uint64_t	skipped;
+	jj_code		code = jj_input_skip(&r->in, length, &skipped, err);
+
+	if (code != JJ_OK)
+		return code;
+	if (skipped < length)
+		cut_block(r, place, length, skipped);
+	else if (type == JJ_SECTION_TYPE)
+	{
+		r->info.sections++;
+		r->section_first = r->info.iface_count;
 	}
-	return true;
+	return JJ_OK;
+}
+
+/* A block that is in the window as a whole. */
+static jj_code
+use_block(jj_reader *r, uint32_t type, uint32_t length, jj_frame *f, bool *got, jj_error *err)
+{
+	const uint8_t *body = r->in.data + r->in.pos + BLOCK_HEADER;
+	const size_t size = length - BLOCK_MINIMUM;
+	const size_t least = type == BLOCK_INTERFACE ? INTERFACE_FIXED : type == BLOCK_SIMPLE ? 4 : PACKET_FIXED;
+	jj_code		code = JJ_OK;
+
+	*got = false;
+	if (size < least)
+	{
+		if (!r->told_short)
+		{
+			r->told_short = true;
+			jj_reader_warn(r, "the block of type %" PRIu32 " at %s is too short with %" PRIu32 " bytes; such blocks are left out",
+						   type, jj_reader_place(r).text, length);
+		}
+	}
+	else if (type == BLOCK_ENHANCED || type == BLOCK_OLD_PACKET)
+		packet_block(r, body, size, type == BLOCK_ENHANCED, f, got);
+	else if (type == BLOCK_SIMPLE)
+		simple_block(r, body, size, f, got);
+	else if (r->info.iface_count == JJ_MAX_IFACES)
+		jj_reader_stop(r, "the block at %s describes another interface after %d of them; reading ends after %" PRIu64 " frames",
+					   jj_reader_place(r).text, JJ_MAX_IFACES, r->info.packets);
+	else
+		code = add_interface(r, body, size, err);
+	if (code == JJ_OK && !r->finished)
+		r->in.pos += length;
+	return code;
 }
 
 jj_code
 jj_pcapng_next(jj_reader *r, jj_frame *frames, uint32_t max, uint32_t *count, jj_error *err)
 {
-	uint32_t	n = 0;
+	jj_input   *in = &r->in;
 
-	while (n < max && !r->ended)
+	*count = 0;
+	while (*count < max)
 	{
-		const uint8_t *b;
 		uint32_t	type;
 		uint32_t	length;
-		bool		section;
+		bool		got;
+		jj_code		code;
 
-		/* the window moves only while the batch is empty */
-		if (jj_input_left(&r->in) < 12 && (n > 0 || !jj_reader_fill(r, 12)))
+		if (JJ_UNLIKELY(in->end - in->pos < BLOCK_MINIMUM))
 		{
-			if (n == 0 && r->failure.code == JJ_OK && (jj_input_left(&r->in) > 0 || jj_input_damage(&r->in) != NULL))
-				jj_reader_cut(r, "a block header");
-			break;
+			/* frames given so far must stay where they are */
+			if (*count > 0)
+				return JJ_OK;
+			code = jj_input_need(in, BLOCK_MINIMUM, err);
+			if (code != JJ_OK)
+				return code;
 		}
-		b = r->in.data + r->in.pos;
-		section = memcmp(b, "\n\r\r\n", 4) == 0;
-		if (section && n > 0)
-			break;				/* a section begins a batch, as it may change the byte order */
-		if (section && !start_section(r, b))
+		if (!block_header(r, &type, &length))
+			return JJ_OK;
+
+		if (type != BLOCK_ENHANCED && type != BLOCK_SIMPLE && type != BLOCK_OLD_PACKET && type != BLOCK_INTERFACE)
 		{
-			damaged(r, "no byte-order magic but", get32(r, b + 8));
-			break;
-		}
-		type = section ? BLOCK_SECTION : get32(r, b);
-		length = get32(r, b + 4);
-		if (length < 12 || length % 4 != 0)
-		{
-			if (n == 0)
-				damaged(r, "an impossible length of", length);
-			break;
-		}
-		if (length > MAX_BLOCK)
-		{
-			if (n > 0)
-				break;
-			if (type == BLOCK_ENHANCED || type == BLOCK_PACKET || type == BLOCK_SIMPLE || type == BLOCK_INTERFACE)
-			{
-				damaged(r, "an incredible length of", length);
-				break;
-			}
-			r->skip = length;
-			if (!pass_over(r))
-			{
-				if (r->failure.code == JJ_OK)
-					jj_reader_cut(r, "a block");
-				break;
-			}
+			if (*count > 0 && in->end - in->pos < length)
+				return JJ_OK;
+			code = skip_block(r, type, length, err);
+			if (code != JJ_OK || r->finished)
+				return code;
 			continue;
 		}
-		if (jj_input_left(&r->in) < length)
+
+		if (JJ_UNLIKELY(length > JJ_MAX_BLOCK))
 		{
-			if (n > 0)
-				break;
-			if (!jj_reader_fill(r, length))
+			jj_reader_stop(r, "the block at %s claims a length of %" PRIu32 " bytes, more than the %d that are possible; reading ends after %" PRIu64 " frames",
+						   jj_reader_place(r).text, length, JJ_MAX_BLOCK, r->info.packets);
+			return JJ_OK;
+		}
+		if (JJ_UNLIKELY(in->end - in->pos < length))
+		{
+			if (*count > 0)
+				return JJ_OK;
+			code = jj_input_need(in, length, err);
+			if (code != JJ_OK)
+				return code;
+			if (in->end - in->pos < length)
 			{
-				if (r->failure.code == JJ_OK)
-					jj_reader_cut(r, "a block");
-				break;
+				cut_block(r, jj_reader_place(r), length, in->end - in->pos);
+				return JJ_OK;
 			}
-			b = r->in.data + r->in.pos;
 		}
-		if (type == BLOCK_INTERFACE && length >= 20)
-		{
-			if (!read_interface(r, b + 8, length - 12))
-				return jj_fail(err, JJ_ERR_NOMEM, "out of memory");
-		}
-		else if (((type == BLOCK_ENHANCED || type == BLOCK_PACKET) && length >= 32) || (type == BLOCK_SIMPLE && length >= 16))
-		{
-			if (read_packet(r, type, b + 8, length - 12, &frames[n]))
-				n++;
-		}
-		if (!r->ended)
-			r->in.pos += length;
+		code = use_block(r, type, length, &frames[*count], &got, err);
+		if (code != JJ_OK || r->finished)
+			return code;
+		*count += got;
 	}
-	*count = n;
 	return JJ_OK;
 }

@@ -49,7 +49,7 @@ typedef struct jj_iface
 	uint8_t		resolution;		/* if_tsresol: 10^-n s, with the top bit 2^-n s; 0 in pcap */
 	uint32_t	section;		/* number of the pcapng section, from 1; 1 for pcap */
 	uint64_t	packets;		/* records read so far */
-	char		name[64];		/* if_name (option 2), cut to fit; empty if absent */
+	char		name[64];		/* if_name (option 2), cut to fit; empty if absent; '?' for what is not printable ASCII */
 } jj_iface;
 
 /* What is known of the source so far; grows as frames are read. */
@@ -63,7 +63,7 @@ typedef struct jj_reader_info
 	uint32_t	sections;		/* 1 for pcap */
 	uint64_t	packets;		/* packet records seen, unusable ones included */
 	uint64_t	unusable;		/* records that name an interface that is not described */
-	uint64_t	bytes_in;		/* bytes taken from the source, before decompression */
+	uint64_t	bytes_in;		/* bytes of the source used, before decompression; what was read ahead does not count */
 	uint64_t	bytes_total;	/* size of the source, 0 if unknown */
 	bool		truncated;		/* the source ended inside a record, or was damaged */
 } jj_reader_info;
@@ -83,8 +83,9 @@ extern jj_code jj_reader_open_memory(jj_reader **out, const uint8_t *bytes, size
 /*
  * Up to max (>= 1) next frames; *count = 0 at the end of the source. A source
  * that is cut or damaged is no failure: all complete records come, then the
- * end, and jj_reader_warning says what and at which byte. JJ_ERR_IO and
- * JJ_ERR_NOMEM end the reading.
+ * end, and jj_reader_warning says what and at which byte. A pcapng packet block
+ * of more than 16 MB, and interface 65537, count as damage. JJ_ERR_IO and
+ * JJ_ERR_NOMEM end the reading, after the frames before them.
  */
 extern jj_code jj_reader_next(jj_reader *r, jj_frame *frames, uint32_t max, uint32_t *count, jj_error *err);
 

@@ -34,6 +34,17 @@ typedef struct jj_work
 	void	   *digest_type;	/* EVP_MD */
 } jj_work;
 
+/* The first samples of a flow, for the sequence columns. */
+typedef struct jj_head
+{
+	const jj_sample *sample;
+	jj_sample  *own;			/* a copy, where the samples themselves don't stay */
+	uint32_t	n;
+} jj_head;
+
+/* Keep at most max samples of a flow's first fold; false without memory. Release with jj_release(h->own). */
+extern bool jj_head_keep(jj_head *h, const jj_sample *s, uint32_t n, uint32_t max, bool whole, const jj_allocator *a);
+
 typedef struct jj_extractor
 {
 	jj_group	group;

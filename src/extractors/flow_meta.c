@@ -42,18 +42,21 @@ emit_headers(const jj_flow *f, jj_row *row)
 	size_t		used = 0;
 	unsigned	n = f->n_labels < JJ_MAX_LABELS ? f->n_labels : JJ_MAX_LABELS;
 
+	jj_row_int(row, JJ_F_num_hdrs, n);
+	if (!jj_row_wants(row, JJ_F_hdr_desc))
+		return;
 	for (unsigned i = 0; i < n; i++)
 	{
-		const char *dash = i == 0 ? "" : "-";
-		int			size;
+		const char *name = jj_label_name[f->labels[i]];
+		size_t		size = strlen(name);
 
+		if (i > 0)
+			text[used++] = '-';
+		memcpy(text + used, name, size);
+		used += size;
 		if (f->labels[i] == JJ_L_PROTO)
-			size = snprintf(text + used, sizeof(text) - used, "%sPROTO%u", dash, f->key.proto);
-		else
-			size = snprintf(text + used, sizeof(text) - used, "%s%s", dash, jj_label_name[f->labels[i]]);
-		used += (size_t) size;
+			used += (size_t) snprintf(text + used, sizeof(text) - used, "%u", f->key.proto);
 	}
-	jj_row_int(row, JJ_F_num_hdrs, n);
 	jj_row_put(row, JJ_F_hdr_desc, text, used);
 }
 

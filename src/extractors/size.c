@@ -3,6 +3,7 @@
  */
 #include "extractors/extractor.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct size_fold
@@ -13,37 +14,16 @@ typedef struct size_fold
 	uint32_t	min_payload[2];	/* above 0 */
 	jj_tally   *tally;			/* packet lengths, by direction */
 	jj_tally	own_tally;		/* of a flow whose samples don't stay */
-	int32_t    *sequence;		/* the first max_sequence_length lengths, negative from the responder */
-	uint32_t	n_sequence;
+	jj_head		head;
 } size_fold;
-
-static bool
-keep_sequence(size_fold *a, const jj_sample *s, uint32_t n, jj_work *w)
-{
-	uint32_t	length = w->options.max_sequence_length;
-
-	if (!jj_set_has(&w->options.features, JJ_F_pkt_len_sequence) || length == 0
-		|| a->packets[0] + a->packets[1] > 0)
-		return true;
-	a->n_sequence = n < length ? n : length;
-	a->sequence = jj_alloc(&w->allocator, sizeof(int32_t) * a->n_sequence);
-	if (a->sequence == NULL)
-		return false;
-	for (uint32_t i = 0; i < a->n_sequence; i++)
-	{
-		int32_t		size = s[i].ip_len > INT32_MAX ? INT32_MAX : (int32_t) s[i].ip_len;
-
-		a->sequence[i] = s[i].t_dir & 1 ? -size : size;
-	}
-	return true;
-}
 
 static bool
 fold(void *acc, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
 {
 	size_fold  *a = acc;
+	uint32_t	length = w->options.max_sequence_length;
 
-	if (!keep_sequence(a, s, n, w))
+	if (a->packets[0] + a->packets[1] == 0 && !jj_head_keep(&a->head, s, n, length, whole, &w->allocator))
 		return false;
 	if (whole)
 		jj_tally_clear(&w->tally);
@@ -124,6 +104,7 @@ emit_lengths(const size_fold *a, const jj_moments m[3], jj_work *w, jj_row *row)
 	static const int half[] = {50};
 	uint32_t	k = a->tally->used;
 	const jj_tally_entry *dominant = &w->entry[0];
+	double		variance = jj_moments_variance(&m[2]);
 	double		q[4];
 
 	for (uint32_t i = 1; i < k; i++)
@@ -140,8 +121,8 @@ emit_lengths(const size_fold *a, const jj_moments m[3], jj_work *w, jj_row *row)
 	jj_row_int(row, JJ_F_pkt_len_min, m[2].min);
 	jj_row_int(row, JJ_F_pkt_len_max, m[2].max);
 	jj_row_double(row, JJ_F_pkt_len_mean, jj_moments_mean(&m[2]));
-	jj_row_double(row, JJ_F_pkt_len_std, jj_moments_std(&m[2]));
-	jj_row_double(row, JJ_F_pkt_len_variance, jj_moments_variance(&m[2]));
+	jj_row_double(row, JJ_F_pkt_len_std, sqrt(variance));
+	jj_row_double(row, JJ_F_pkt_len_variance, variance);
 	jj_tally_percentiles(w->entry, k, JJ_DIR_BOTH, percent, 4, q);
 	jj_row_double(row, JJ_F_pkt_len_p25, q[0]);
 	jj_row_double(row, JJ_F_pkt_len_median, q[1]);
@@ -167,6 +148,20 @@ emit_lengths(const size_fold *a, const jj_moments m[3], jj_work *w, jj_row *row)
 	}
 }
 
+/* Lengths in the order of the packets, negative from the responder. */
+static void
+emit_sequence(const jj_head *h, jj_row *row)
+{
+	int32_t    *length = jj_row_reserve(row, JJ_F_pkt_len_sequence, sizeof(int32_t) * h->n);
+
+	for (uint32_t i = 0; length != NULL && i < h->n; i++)
+	{
+		int32_t		size = h->sample[i].ip_len > INT32_MAX ? INT32_MAX : (int32_t) h->sample[i].ip_len;
+
+		length[i] = h->sample[i].t_dir & 1 ? -size : size;
+	}
+}
+
 /* w->entry: the distinct lengths in ascending order. False without memory. */
 static bool
 sort_lengths(const jj_tally *t, jj_work *w)
@@ -174,8 +169,8 @@ sort_lengths(const jj_tally *t, jj_work *w)
 	if (w->entry_room < t->used)
 	{
 		jj_release(&w->allocator, w->entry);
-		w->entry = jj_alloc(&w->allocator, sizeof(jj_tally_entry) * t->size);
-		w->entry_room = w->entry == NULL ? 0 : t->size;
+		w->entry = jj_alloc(&w->allocator, sizeof(jj_tally_entry) * t->room);
+		w->entry_room = w->entry == NULL ? 0 : t->room;
 		if (w->entry == NULL)
 			return false;
 	}
@@ -206,8 +201,8 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	jj_row_int(row, JJ_F_l7_bytes_total, (int64_t) (f->payload[0] + f->payload[1]));
 	jj_row_double(row, JJ_F_pkt_asymmetry, ((double) f->packets[0] - (double) f->packets[1]) / packets);
 	jj_row_double(row, JJ_F_byte_asymmetry, ((double) f->bytes[0] - (double) f->bytes[1]) / bytes);
-	if (a->sequence != NULL)
-		jj_row_put(row, JJ_F_pkt_len_sequence, a->sequence, sizeof(int32_t) * a->n_sequence);
+	if (a->head.n > 0)
+		emit_sequence(&a->head, row);
 	return true;
 }
 
@@ -217,7 +212,7 @@ free_fold(void *fold, const jj_allocator *al)
 	size_fold  *a = fold;
 
 	jj_tally_free(&a->own_tally, al);
-	jj_release(al, a->sequence);
+	jj_release(al, a->head.own);
 }
 
 const jj_extractor jj_extract_size = {

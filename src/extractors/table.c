@@ -4,6 +4,7 @@
 #include "extractors/extractor.h"
 
 #include <openssl/evp.h>
+#include <string.h>
 
 const jj_extractor *const jj_extractor_table[] = {
 	&jj_extract_flow_meta,
@@ -23,6 +24,20 @@ jj_group_implemented(jj_group group)
 		if (jj_extractor_table[i]->group == group)
 			return true;
 	return false;
+}
+
+bool
+jj_head_keep(jj_head *h, const jj_sample *s, uint32_t n, uint32_t max, bool whole, const jj_allocator *a)
+{
+	h->n = n < max ? n : max;
+	h->sample = s;
+	if (whole || max == 0)
+		return true;
+	h->sample = h->own = jj_alloc(a, sizeof(jj_sample) * h->n);
+	if (h->own == NULL)
+		return false;
+	memcpy(h->own, s, sizeof(jj_sample) * h->n);
+	return true;
 }
 
 void

@@ -3,8 +3,6 @@
  */
 #include "extractors/extractor.h"
 
-#include <string.h>
-
 typedef struct timing_fold
 {
 	uint64_t	packets;
@@ -17,95 +15,102 @@ typedef struct timing_fold
 	int64_t		first_request;
 	int64_t		response;
 	uint64_t	bursts;
-	uint64_t	burst_packets;	/* of the current burst */
+	uint64_t	burst_packets;	/* of the latest burst */
 	uint64_t	max_burst_packets;
 	jj_moments	idle;
-	const jj_sample *head;		/* the first max_sequence_length + 1 samples */
-	jj_sample  *own_head;		/* a copy of them if they don't stay */
-	uint32_t	n_head;
+	jj_head		head;			/* one more than max_sequence_length, for the last gap */
 } timing_fold;
 
+/* Gaps of a flow whose samples don't stay: into the sketch. */
 static bool
-add_gap(timing_fold *a, int which, int64_t gap, jj_work *w)
+sketch_gaps(timing_fold *a, int which, const int64_t *gap, size_t n, const jj_allocator *al)
 {
-	if (a->whole)
-		w->gap[which][a->gap[which].n] = gap;
-	else
+	if (n > 0 && a->sketch[which] == NULL
+		&& (a->sketch[which] = jj_alloc_zero(al, sizeof(jj_sketch))) == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++)
 	{
-		if (a->sketch[which] == NULL
-			&& (a->sketch[which] = jj_alloc_zero(&w->allocator, sizeof(jj_sketch))) == NULL)
-			return false;
-		jj_sketch_add(a->sketch[which], gap);
+		jj_sketch_add(a->sketch[which], gap[i]);
+		jj_moments_add(&a->gap[which], gap[i]);
 	}
-	jj_moments_add(&a->gap[which], gap);
 	return true;
 }
 
-static bool
-keep_head(timing_fold *a, const jj_sample *s, uint32_t n, jj_work *w)
+/* One gap of the flow, for bursts and idle times. */
+static inline void
+add_gap(timing_fold *a, int64_t gap, int64_t threshold)
 {
-	uint32_t	length = w->options.max_sequence_length;
-
-	if (length == 0 || a->packets > 0)
-		return true;
-	a->n_head = n <= length ? n : length + 1;
-	a->head = s;
-	if (a->whole)
-		return true;
-	a->head = a->own_head = jj_alloc(&w->allocator, sizeof(jj_sample) * a->n_head);
-	if (a->own_head == NULL)
-		return false;
-	memcpy(a->own_head, s, sizeof(jj_sample) * a->n_head);
-	return true;
+	if (gap < threshold)
+		a->burst_packets++;
+	else
+	{
+		jj_moments_add(&a->idle, gap);
+		a->bursts++;
+		if (a->burst_packets > a->max_burst_packets)
+			a->max_burst_packets = a->burst_packets;
+		a->burst_packets = 1;
+	}
 }
 
 static bool
 fold(void *acc, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
 {
 	timing_fold *a = acc;
-	int64_t		threshold = w->options.burst_threshold;
+	uint32_t	length = w->options.max_sequence_length;
+	size_t		gaps[3] = {0, 0, 0};
+	uint32_t	i = 0;
 
 	a->whole = whole;
-	for (int d = 0; whole && d < 3; d++)
+	for (int d = 0; d < 3; d++)
 		if (w->gap[d] == NULL
 			&& (w->gap[d] = jj_alloc(&w->allocator, sizeof(int64_t) * w->options.max_samples)) == NULL)
 			return false;
-	if (!keep_head(a, s, n, w))
-		return false;
-	for (uint32_t i = 0; i < n; i++)
+	if (a->packets == 0)
+	{
+		int			dir = s[0].t_dir & 1;
+
+		if (length > 0 && !jj_head_keep(&a->head, s, n, length + 1, whole, &w->allocator))
+			return false;
+		a->bursts = a->burst_packets = 1;
+		a->seen[dir] = true;
+		a->last[dir] = a->last[JJ_DIR_BOTH] = s[0].t_dir >> 1;
+		if (dir == JJ_DIR_FWD)
+			a->first_request = a->last[dir];
+		i = 1;
+	}
+	for (; i < n; i++)
 	{
 		int64_t		t = s[i].t_dir >> 1;
 		int			dir = s[i].t_dir & 1;
+		int64_t		gap = t - a->last[JJ_DIR_BOTH];
 
-		if (a->seen[dir] && !add_gap(a, dir, t - a->last[dir], w))
-			return false;
-		if (a->packets > 0)
-		{
-			int64_t		gap = t - a->last[JJ_DIR_BOTH];
-
-			if (!add_gap(a, JJ_DIR_BOTH, gap, w))
-				return false;
-			if (gap >= threshold)
-			{
-				jj_moments_add(&a->idle, gap);
-				a->burst_packets = 0;
-				a->bursts++;
-			}
-		}
+		w->gap[JJ_DIR_BOTH][gaps[JJ_DIR_BOTH]++] = gap;
+		add_gap(a, gap, w->options.burst_threshold);
+		a->last[JJ_DIR_BOTH] = t;
+		if (a->seen[dir])
+			w->gap[dir][gaps[dir]++] = t - a->last[dir];
 		else
-			a->bursts = 1;
-		if (++a->burst_packets > a->max_burst_packets)
-			a->max_burst_packets = a->burst_packets;
-		if (dir == JJ_DIR_FWD && !a->seen[JJ_DIR_FWD])
-			a->first_request = t;
-		else if (dir == JJ_DIR_BWD && a->seen[JJ_DIR_FWD] && !a->answered)
+		{
+			a->seen[dir] = true;
+			if (dir == JJ_DIR_FWD)
+				a->first_request = t;
+		}
+		a->last[dir] = t;
+		if (dir == JJ_DIR_BWD && a->seen[JJ_DIR_FWD] && !a->answered)
 		{
 			a->answered = true;
 			a->response = t - a->first_request;
 		}
-		a->seen[dir] = true;
-		a->last[dir] = a->last[JJ_DIR_BOTH] = t;
-		a->packets++;
+	}
+	a->packets += n;
+	if (a->burst_packets > a->max_burst_packets)
+		a->max_burst_packets = a->burst_packets;
+	for (int d = 0; d < 3; d++)
+	{
+		if (whole)
+			jj_moments_of(&a->gap[d], w->gap[d], gaps[d]);
+		else if (!sketch_gaps(a, d, w->gap[d], gaps[d], &w->allocator))
+			return false;
 	}
 	return true;
 }
@@ -122,17 +127,22 @@ percentiles(const timing_fold *a, int which, const int *percent, size_t k, doubl
 			out[i] = jj_sketch_percentile(a->sketch[which], percent[i], m->min, m->max);
 }
 
-/* std / mean, for at least 2 gaps with a mean above 0. */
+/* Mean, standard deviation, and their ratio, for at least 2 gaps with a mean above 0. */
 static void
-emit_burstiness(const jj_moments *m, jj_feature f, jj_row *row)
+emit_spread(const jj_moments *m, jj_feature mean, jj_feature std, jj_feature burstiness, jj_row *row)
 {
+	double		average = jj_moments_mean(m);
+	double		deviation = jj_moments_std(m);
+
+	jj_row_double(row, mean, average / 1e9);
+	jj_row_double(row, std, deviation / 1e9);
 	if (m->n >= 2 && m->max > 0)
-		jj_row_double(row, f, jj_moments_std(m) / jj_moments_mean(m));
+		jj_row_double(row, burstiness, deviation / average);
 }
 
 static void
 emit_direction(timing_fold *a, int dir, jj_feature min, jj_feature max, jj_feature mean, jj_feature std, jj_feature median,
-			   jj_work *w, jj_row *row)
+			   jj_feature burstiness, jj_work *w, jj_row *row)
 {
 	static const int half[] = {50};
 	const jj_moments *m = &a->gap[dir];
@@ -141,8 +151,7 @@ emit_direction(timing_fold *a, int dir, jj_feature min, jj_feature max, jj_featu
 		return;
 	jj_row_double(row, min, (double) m->min / 1e9);
 	jj_row_double(row, max, (double) m->max / 1e9);
-	jj_row_double(row, mean, jj_moments_mean(m) / 1e9);
-	jj_row_double(row, std, jj_moments_std(m) / 1e9);
+	emit_spread(m, mean, std, burstiness, row);
 	if (jj_row_wants(row, median))
 	{
 		double		q;
@@ -161,9 +170,9 @@ seconds_between(const jj_sample *a, const jj_sample *b)
 static void
 emit_sequences(const timing_fold *a, uint32_t length, jj_row *row)
 {
-	const jj_sample *s = a->head;
-	uint32_t	n = a->n_head < length ? a->n_head : length;
-	uint32_t	gaps = a->n_head - 1;
+	const jj_sample *s = a->head.sample;
+	uint32_t	n = a->head.n < length ? a->head.n : length;
+	uint32_t	gaps = a->head.n - 1;
 	double	   *x;
 	int32_t    *size;
 	int16_t    *direction;
@@ -200,8 +209,7 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 
 		jj_row_double(row, JJ_F_iat_min, (double) m->min / 1e9);
 		jj_row_double(row, JJ_F_iat_max, (double) m->max / 1e9);
-		jj_row_double(row, JJ_F_iat_mean, jj_moments_mean(m) / 1e9);
-		jj_row_double(row, JJ_F_iat_std, jj_moments_std(m) / 1e9);
+		emit_spread(m, JJ_F_iat_mean, JJ_F_iat_std, JJ_F_burstiness_index, row);
 		jj_row_double(row, JJ_F_iat_sum, jj_u128_double(m->sum) / 1e9);
 		percentiles(a, JJ_DIR_BOTH, percent, 5, q, w);
 		jj_row_double(row, JJ_F_iat_p25, q[0] / 1e9);
@@ -211,12 +219,9 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 		jj_row_double(row, JJ_F_iat_p99, q[4] / 1e9);
 	}
 	emit_direction(a, JJ_DIR_FWD, JJ_F_iat_fwd_min, JJ_F_iat_fwd_max, JJ_F_iat_fwd_mean, JJ_F_iat_fwd_std,
-				   JJ_F_iat_fwd_median, w, row);
+				   JJ_F_iat_fwd_median, JJ_F_burstiness_index_fwd, w, row);
 	emit_direction(a, JJ_DIR_BWD, JJ_F_iat_bwd_min, JJ_F_iat_bwd_max, JJ_F_iat_bwd_mean, JJ_F_iat_bwd_std,
-				   JJ_F_iat_bwd_median, w, row);
-	emit_burstiness(m, JJ_F_burstiness_index, row);
-	emit_burstiness(&a->gap[JJ_DIR_FWD], JJ_F_burstiness_index_fwd, row);
-	emit_burstiness(&a->gap[JJ_DIR_BWD], JJ_F_burstiness_index_bwd, row);
+				   JJ_F_iat_bwd_median, JJ_F_burstiness_index_bwd, w, row);
 	jj_row_int(row, JJ_F_burst_count, (int64_t) a->bursts);
 	jj_row_double(row, JJ_F_avg_burst_packets, (double) a->packets / (double) a->bursts);
 	/* what is not idle lies within bursts */
@@ -231,7 +236,7 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	}
 	if (a->answered)
 		jj_row_double(row, JJ_F_first_response_time, (double) a->response / 1e9);
-	if (a->n_head > 0)
+	if (a->head.n > 0)
 		emit_sequences(a, w->options.max_sequence_length, row);
 	return true;
 }
@@ -243,7 +248,7 @@ free_fold(void *fold, const jj_allocator *al)
 
 	for (int d = 0; d < 3; d++)
 		jj_release(al, a->sketch[d]);
-	jj_release(al, a->own_head);
+	jj_release(al, a->head.own);
 }
 
 const jj_extractor jj_extract_timing = {

@@ -10,6 +10,7 @@
 
 #define MAX_ACTIVE 32
 #define FIRST_SAMPLES 8
+#define SAMPLE_CLASSES 8		/* blocks of 8 to 1024 samples are kept for the next flow */
 
 struct jj_engine
 {
@@ -28,6 +29,8 @@ struct jj_engine
 	unsigned	update[MAX_ACTIVE]; /* those that see each packet */
 	size_t		fold_size;		/* 0: no extractor needs samples */
 	void	   *fold;			/* accumulators for flows within max_samples */
+
+	jj_sample  *spare[SAMPLE_CLASSES];	/* lists of unused blocks, linked through their first bytes */
 
 	char	  **source;			/* names, by jj_flow.capture */
 	uint32_t	sources;
@@ -224,11 +227,55 @@ note_samples(jj_engine *e, int64_t packets)
 		e->counters.memory_peak = e->counters.memory_flows;
 }
 
+/* The class of a block of samples, or -1 if it is too large to be kept. */
+static int
+sample_class(uint32_t room)
+{
+	for (int i = 0; i < SAMPLE_CLASSES; i++)
+		if (room == (uint32_t) FIRST_SAMPLES << i)
+			return i;
+	return -1;
+}
+
+static jj_sample *
+take_samples(jj_engine *e, uint32_t room)
+{
+	int			class = sample_class(room);
+	jj_sample  *block;
+
+	if (class < 0 || e->spare[class] == NULL)
+	{
+		block = jj_alloc(&e->work.allocator, sizeof(jj_sample) * room);
+		if (block != NULL)
+			note_samples(e, room);
+		return block;
+	}
+	block = e->spare[class];
+	memcpy(&e->spare[class], block, sizeof(block));
+	return block;
+}
+
+static void
+return_samples(jj_engine *e, jj_sample *block, uint32_t room)
+{
+	int			class = sample_class(room);
+
+	if (block == NULL)
+		return;
+	if (class < 0)
+	{
+		note_samples(e, -(int64_t) room);
+		jj_release(&e->work.allocator, block);
+		return;
+	}
+	memcpy(block, &e->spare[class], sizeof(block));
+	e->spare[class] = block;
+}
+
 /* Room for one more sample: a larger block, or the samples so far go into the accumulators. */
 static bool
 make_sample_room(jj_engine *e, jj_flow *f)
 {
-	const jj_allocator *a = &e->work.allocator;
 	uint32_t	max = e->work.options.max_samples;
 	uint32_t	room = f->sample_room == 0 ? FIRST_SAMPLES : f->sample_room * 2;
 	jj_sample  *grown;
@@ -236,15 +283,17 @@ make_sample_room(jj_engine *e, jj_flow *f)
 	if (f->sample_room < max)
 	{
 		room = room > max ? max : room;
-		grown = jj_regrow(a, f->sample, sizeof(jj_sample) * f->n_samples, sizeof(jj_sample) * room);
+		grown = take_samples(e, room);
 		if (grown == NULL)
 			return false;
-		note_samples(e, (int64_t) room - f->sample_room);
+		if (f->sample != NULL)
+			memcpy(grown, f->sample, sizeof(jj_sample) * f->n_samples);
+		return_samples(e, f->sample, f->sample_room);
 		f->sample = grown;
 		f->sample_room = room;
 		return true;
 	}
-	if (f->folded == NULL && (f->folded = jj_alloc_zero(a, e->fold_size)) == NULL)
+	if (f->folded == NULL && (f->folded = jj_alloc_zero(&e->work.allocator, e->fold_size)) == NULL)
 		return false;
 	if (!fold_samples(e, f->folded, f, false))
 		return false;
@@ -293,7 +342,7 @@ take_frame(jj_engine *e, const jj_frame *frame, uint32_t n, bool *taken, jj_erro
 	e->counters.frames++;
 	e->counters.captured_bytes += frame->caplen;
 	e->counters.wire_bytes += frame->wirelen;
-	if (e->filter != NULL)
+	if (e->filter != NULL && jj_link_supported(frame->link))
 	{
 		bool		pass;
 		jj_code		code = jj_filter_frame(e->filter, frame, &pass, err);
@@ -346,6 +395,8 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 	for (uint32_t i = 0; i < taken; i++)
 		jj_table_prefetch_flow(t, &e->lookup[i]);
 	for (uint32_t i = 0; i < taken; i++)
+		jj_table_prefetch_rest(t, &e->lookup[i]);
+	for (uint32_t i = 0; i < taken; i++)
 	{
 		jj_packet  *p = &e->packet[i];
 		bool		ends;
@@ -384,7 +435,8 @@ free_flow(jj_engine *e, jj_flow *f)
 		free_folds(e, f->folded);
 		jj_release(&e->work.allocator, f->folded);
 	}
-	note_samples(e, -(int64_t) f->sample_room);
+	return_samples(e, f->sample, f->sample_room);
+	f->sample = NULL;
 	jj_table_forget(&e->table, f);
 }
 
@@ -449,6 +501,14 @@ jj_engine_close(jj_engine *e)
 			free_flow(e, f);
 	}
 	jj_table_free(&e->table);
+	for (int i = 0; i < SAMPLE_CLASSES; i++)
+		while (e->spare[i] != NULL)
+		{
+			jj_sample  *block = e->spare[i];
+
+			memcpy(&e->spare[i], block, sizeof(block));
+			jj_release(&a, block);
+		}
 	for (uint32_t i = 0; i < e->sources; i++)
 		jj_release(&a, e->source[i]);
 	jj_release(&a, e->source);

@@ -3,7 +3,6 @@
  */
 #include "features/row.h"
 
-#include <math.h>
 #include <string.h>
 
 void
@@ -32,16 +31,6 @@ jj_row_clear(jj_row *row)
 	memset(&row->present, 0, sizeof(row->present));
 	row->arena_used = 0;
 	row->failed = false;
-}
-
-void
-jj_row_double(jj_row *row, jj_feature f, double v)
-{
-	if (jj_row_wants(row, f) && isfinite(v))
-	{
-		row->value[f].d = v;
-		jj_set_add(&row->present, f);
-	}
 }
 
 void *

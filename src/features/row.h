@@ -6,6 +6,8 @@
 
 #include "features/base.h"
 
+#include <math.h>
+
 typedef enum jj_group
 {
 #define JJ_GROUP(g) JJ_G_##g,
@@ -161,7 +163,14 @@ jj_row_int(jj_row *row, jj_feature f, int64_t v)
 	row->present.word[f >> 6] |= row->wanted->word[f >> 6] & (UINT64_C(1) << (f & 63));
 }
 
-extern void jj_row_double(jj_row *row, jj_feature f, double v);
+static inline void
+jj_row_double(jj_row *row, jj_feature f, double v)
+{
+	row->value[f].d = v;
+	if (isfinite(v))
+		row->present.word[f >> 6] |= row->wanted->word[f >> 6] & (UINT64_C(1) << (f & 63));
+}
+
 extern void jj_row_put(jj_row *row, jj_feature f, const void *bytes, size_t size);
 extern void jj_row_text(jj_row *row, jj_feature f, const char *text);
 

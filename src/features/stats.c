@@ -57,6 +57,30 @@ jj_moments_add_many(jj_moments *m, int64_t v, uint64_t count)
 	m->squares = jj_u128_add(m->squares, part);
 }
 
+void
+jj_moments_of(jj_moments *m, const int64_t *v, size_t n)
+{
+	int64_t		min = INT64_MAX;
+	int64_t		max = 0;
+	jj_u128		sum = {0, 0};
+
+	memset(m, 0, sizeof(*m));
+	if (n == 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+	{
+		min = v[i] < min ? v[i] : min;
+		max = v[i] > max ? v[i] : max;
+		sum.lo += (uint64_t) v[i];
+		sum.hi += sum.lo < (uint64_t) v[i];
+		m->squares = jj_u128_add(m->squares, jj_u128_mul((uint64_t) v[i], (uint64_t) v[i]));
+	}
+	m->n = n;
+	m->min = min;
+	m->max = max;
+	m->sum = sum;
+}
+
 double
 jj_moments_mean(const jj_moments *m)
 {
@@ -73,6 +97,13 @@ jj_moments_variance(const jj_moments *m)
 
 	if (m->n < 2 || m->min == m->max)
 		return 0;
+	if (m->sum.hi == 0 && m->squares.hi < UINT32_MAX && m->n < INT32_MAX && m->max < UINT32_MAX * INT64_C(512))
+	{
+		/* (n squares - sum^2) / n^2, in 128 bits: no value is large enough for squares to have wrapped around */
+		s = jj_u128_mul(m->squares.lo, m->n);
+		s.hi += m->squares.hi * m->n;
+		return jj_u128_double(jj_u128_sub(s, jj_u128_mul(m->sum.lo, m->sum.lo))) / (n * n);
+	}
 
 	/*
 	 * With sum = n mean + rest: the sum of (v - mean)^2 is squares - mean sum
@@ -297,48 +328,60 @@ jj_sketch_percentile(const jj_sketch *s, int percent, int64_t min, int64_t max)
 	return a + (sketch_at(s, lo + 1, min, max) - a) * part / 100;
 }
 
-static inline uint32_t
+/* Where value is in the hash table, or where it belongs. */
+static inline uint32_t *
 tally_slot(const jj_tally *t, uint32_t value)
 {
-	uint32_t	i = (value * UINT32_C(2654435761)) >> 7 & (t->size - 1);
+	uint32_t	mask = 2 * t->room - 1;
+	uint32_t	i = (value * UINT32_C(2654435761)) >> 7 & mask;
 
-	while ((t->slot[i].count[0] | t->slot[i].count[1]) != 0 && t->slot[i].value != value)
-		i = (i + 1) & (t->size - 1);
-	return i;
+	while (t->slot[i] != 0 && t->entry[t->slot[i] - 1].value != value)
+		i = (i + 1) & mask;
+	return &t->slot[i];
 }
 
 static bool
 tally_grow(jj_tally *t, const jj_allocator *a)
 {
-	jj_tally	bigger = {NULL, t->size == 0 ? 64 : t->size * 2, t->used};
+	uint32_t	room = t->room == 0 ? 64 : t->room * 2;
+	uint32_t   *slot = jj_alloc_zero(a, sizeof(*slot) * 2 * room);
+	jj_tally_entry *entry = slot == NULL ? NULL
+		: jj_regrow(a, t->entry, sizeof(*entry) * t->used, sizeof(*entry) * room);
 
-	bigger.slot = jj_alloc_zero(a, sizeof(jj_tally_entry) * bigger.size);
-	if (bigger.slot == NULL)
+	if (entry == NULL)
+	{
+		jj_release(a, slot);
 		return false;
-	for (uint32_t i = 0; i < t->size; i++)
-		if ((t->slot[i].count[0] | t->slot[i].count[1]) != 0)
-			bigger.slot[tally_slot(&bigger, t->slot[i].value)] = t->slot[i];
+	}
 	jj_release(a, t->slot);
-	*t = bigger;
+	t->entry = entry;
+	t->slot = slot;
+	t->room = room;
+	for (uint32_t i = 0; i < t->used; i++)
+		*tally_slot(t, entry[i].value) = i + 1;
 	return true;
 }
 
 bool
 jj_tally_add(jj_tally *t, uint32_t value, unsigned class, const jj_allocator *a)
 {
-	jj_tally_entry *e;
+	uint32_t   *slot;
 
 	if (t->used >= JJ_TALLY_EXACT && value > UINT16_MAX)
 		value &= ~UINT32_C(255);
-	if (t->used * 2 >= t->size && !tally_grow(t, a))
+	if (t->used == t->room && !tally_grow(t, a))
 		return false;
-	e = &t->slot[tally_slot(t, value)];
-	if ((e->count[0] | e->count[1]) == 0)
+	slot = tally_slot(t, value);
+	if (*slot == 0)
 	{
+		jj_tally_entry *e = &t->entry[t->used];
+
 		e->value = value;
 		e->order = t->used++;
+		e->count[0] = e->count[1] = 0;
+		*slot = t->used;
 	}
-	e->count[class]++;
+	t->entry[*slot - 1].count[class]++;
 	return true;
 }
 
@@ -346,13 +389,14 @@ void
 jj_tally_clear(jj_tally *t)
 {
 	if (t->used > 0)
-		memset(t->slot, 0, sizeof(jj_tally_entry) * t->size);
+		memset(t->slot, 0, sizeof(*t->slot) * 2 * t->room);
 	t->used = 0;
 }
 
 void
 jj_tally_free(jj_tally *t, const jj_allocator *a)
 {
+	jj_release(a, t->entry);
 	jj_release(a, t->slot);
 	memset(t, 0, sizeof(*t));
 }
@@ -369,27 +413,22 @@ compare_entries(const void *a, const void *b)
 void
 jj_tally_sorted(const jj_tally *t, jj_tally_entry *out)
 {
-	uint32_t	k = 0;
-
-	for (uint32_t i = 0; i < t->size; i++)
-		if ((t->slot[i].count[0] | t->slot[i].count[1]) != 0)
-			out[k++] = t->slot[i];
-	if (k > 16)
+	if (t->used > 48)
 	{
-		qsort(out, k, sizeof(*out), compare_entries);
+		memcpy(out, t->entry, sizeof(*out) * t->used);
+		qsort(out, t->used, sizeof(*out), compare_entries);
 		return;
 	}
-	for (uint32_t i = 1; i < k; i++)
+	for (uint32_t i = 0; i < t->used; i++)
 	{
-		jj_tally_entry x = out[i];
 		uint32_t	j = i;
 
-		while (j > 0 && out[j - 1].value > x.value)
+		while (j > 0 && out[j - 1].value > t->entry[i].value)
 		{
 			out[j] = out[j - 1];
 			j--;
 		}
-		out[j] = x;
+		out[j] = t->entry[i];
 	}
 }
 

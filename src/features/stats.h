@@ -95,6 +95,9 @@ jj_moments_add(jj_moments *m, int64_t v)
 /* The same as adding v count times. */
 extern void jj_moments_add_many(jj_moments *m, int64_t v, uint64_t count);
 
+/* Those of n values, from nothing. */
+extern void jj_moments_of(jj_moments *m, const int64_t *v, size_t n);
+
 /* Mean, population variance and population standard deviation of n > 0 values. */
 extern double jj_moments_mean(const jj_moments *m);
 extern double jj_moments_variance(const jj_moments *m);
@@ -131,7 +134,7 @@ typedef struct jj_tally_entry
 {
 	uint32_t	value;
 	uint32_t	order;			/* number of distinct values before this one */
-	uint64_t	count[2];		/* both 0: slot not used */
+	uint64_t	count[2];
 } jj_tally_entry;
 
 /* More distinct values than this are rounded down to a multiple of 256 if above 65535. */
@@ -140,9 +143,10 @@ typedef struct jj_tally_entry
 /* All zero at the start. */
 typedef struct jj_tally
 {
-	jj_tally_entry *slot;
-	uint32_t	size;			/* power of two, 0 before the first value */
+	jj_tally_entry *entry;		/* in the order in which the values first came */
 	uint32_t	used;
+	uint32_t	room;			/* power of two */
+	uint32_t   *slot;			/* 2 * room of them: hash table of entry numbers, one higher */
 } jj_tally;
 
 /* False without memory. */

@@ -422,8 +422,9 @@ jj_table_prefetch_bucket(const jj_table *t, const jj_lookup *l)
 }
 
 void
-jj_table_prefetch_flow(const jj_table *t, const jj_lookup *l)
+jj_table_prefetch_flow(const jj_table *t, jj_lookup *l)
 {
+	l->likely = JJ_NO_FLOW;
 	for (uint32_t b = l->hash & t->bucket_mask; t->bucket[b].flow != JJ_NO_FLOW; b = (b + 1) & t->bucket_mask)
 		if (t->bucket[b].hash == l->hash)
 		{
@@ -431,8 +432,25 @@ jj_table_prefetch_flow(const jj_table *t, const jj_lookup *l)
 
 			for (size_t o = 0; o < t->record_size; o += 64)
 				JJ_PREFETCH(f + o);
+			l->likely = t->bucket[b].flow;
 			return;
 		}
+}
+
+void
+jj_table_prefetch_rest(const jj_table *t, const jj_lookup *l)
+{
+	const jj_flow *f;
+
+	if (l->likely == JJ_NO_FLOW)
+		return;
+	f = jj_table_flow(t, l->likely);
+	if (f->lru_prev != JJ_NO_FLOW)
+		JJ_PREFETCH(&jj_table_flow(t, f->lru_prev)->lru_next);
+	if (f->lru_next != JJ_NO_FLOW)
+		JJ_PREFETCH(&jj_table_flow(t, f->lru_next)->lru_prev);
+	if (f->sample != NULL)
+		JJ_PREFETCH(f->sample + f->n_samples);
 }
 
 /* Fill a new record; the extractor states behind it are zero. */
@@ -617,7 +635,6 @@ void
 jj_table_forget(jj_table *t, jj_flow *f)
 {
 	jj_release(&t->allocator, f->encapsulation);
-	jj_release(&t->allocator, f->sample);
 	f->used = false;
 	f->lru_next = t->free_flow;
 	t->free_flow = f->self;

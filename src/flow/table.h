@@ -90,13 +90,15 @@ typedef struct jj_lookup
 	jj_key		key;
 	jj_key_ports ports;
 	uint32_t	hash;
+	uint32_t	likely;			/* flow of the same hash at the time of prefetching */
 	bool		src_is_lo;
 } jj_lookup;
 
 /* To be called for each packet in capture order, right after its jj_table_tick. False without memory. */
 extern bool jj_table_lookup(jj_table *t, jj_packet *p, jj_lookup *l);
 extern void jj_table_prefetch_bucket(const jj_table *t, const jj_lookup *l);
-extern void jj_table_prefetch_flow(const jj_table *t, const jj_lookup *l);
+extern void jj_table_prefetch_flow(const jj_table *t, jj_lookup *l);
+extern void jj_table_prefetch_rest(const jj_table *t, const jj_lookup *l);	/* what the flow's record points to */
 
 /*
  * The flow of a packet, started if need be, with the packet counted and its
@@ -112,7 +114,7 @@ extern bool jj_table_end(jj_table *t, jj_flow *f, jj_end_reason reason, int64_t 
 /* End all flows and make all of them ready. */
 extern bool jj_table_finish(jj_table *t);
 
-/* The next flow that has ended, NULL if none is ready; to be given to jj_table_forget. */
+/* The next flow that has ended, NULL if none is ready; to be given to jj_table_forget, its samples released by the caller. */
 extern jj_flow *jj_table_next(jj_table *t);
 extern void jj_table_forget(jj_table *t, jj_flow *f);
 

@@ -40,7 +40,7 @@ sub repeated
 }
 
 my $small = repeated('small.pcap', 20);
-my $big = repeated('big.pcap', 1000);
+my $big = repeated('big.pcap', 2000);
 my $packets = $node->safe_psql('postgres', "SELECT packets FROM jj_pcap_info('$captures/many_udp.pcap')");
 is($packets, 640, 'packets to repeat');
 

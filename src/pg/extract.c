@@ -1,0 +1,252 @@
+/*
+ * jj_extract: captures to rows of jj_flow.
+ */
+#include "pg/pg.h"
+
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(jj_extract_path);
+PG_FUNCTION_INFO_V1(jj_extract_paths);
+PG_FUNCTION_INFO_V1(jj_extract_bytea);
+
+/* What a call has seen, of all its sources. */
+typedef struct totals
+{
+	uint64		packets;		/* records, unusable ones included */
+	uint64		unusable;		/* of an interface that is not described */
+	int64		rows;
+	char	   *unsupported;	/* names of the link types that were not supported, or NULL */
+} totals;
+
+static void
+null_argument(const char *name, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("argument \"%s\" must not be null", name),
+			 errhint("%s", hint)));
+}
+
+static jj_engine *
+open_engine(jj_scan *scan, const char *filter, jj_options *options)
+{
+	jj_error	error = {0};
+
+	if (!pg_strong_random(&options->hash_seed, sizeof(options->hash_seed)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate a random seed")));
+	if (filter != NULL && jj_filter_open(&scan->filter, filter, &scan->allocator, &error) != JJ_OK)
+		jj_raise(&error, NULL);
+	if (jj_engine_open(&scan->engine, options, scan->filter, &scan->allocator, &error) != JJ_OK)
+		jj_raise(&error, NULL);
+	return scan->engine;
+}
+
+/* Store the rows of the flows that have ended. */
+static void
+store_rows(jj_scan *scan, jj_row_writer *writer, totals *t)
+{
+	jj_error	error = {0};
+	const int64 before = t->rows;
+	const jj_row *row;
+	bool		have;
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (jj_engine_next(scan->engine, &row, &have, &error) != JJ_OK)
+			jj_raise(&error, NULL);
+		if (!have)
+			break;
+		jj_row_write(writer, row);
+		if (++t->rows % 1024 == 0)
+			jj_scan_rows(scan, t->rows);
+	}
+	if (t->rows != before)
+		jj_scan_rows(scan, t->rows);
+}
+
+static void
+link_error(const jj_source *source, const char *link)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("capture \"%s\": link type %s is not supported", source->path != NULL ? source->path : source->name, link),
+			 errhint("jj_status() lists the link types that are.")));
+}
+
+/* Add the link types of the open source that are not supported to the names. */
+static void
+note_unsupported(const jj_reader_info *info, totals *t)
+{
+	for (uint32 i = 0; i < info->iface_count; i++)
+	{
+		const jj_iface *f = &info->ifaces[i];
+		char	   *text;
+
+		if (f->packets == 0 || jj_link_supported(f->link))
+			continue;
+		text = jj_link_text(f->link);
+		if (t->unsupported == NULL)
+			t->unsupported = text;
+		/* texts end in a parenthesis, so that one is no part of another */
+		else if (strstr(psprintf(", %s", t->unsupported), psprintf(", %s", text)) == NULL)
+			t->unsupported = psprintf("%s, %s", t->unsupported, text);
+	}
+}
+
+static void
+extract_source(jj_scan *scan, const jj_source *source, bool fresh, jj_row_writer *writer, totals *t)
+{
+	const uint64 unsupported_before = jj_engine_counters(scan->engine)->skipped[JJ_SKIP_LINK_TYPE];
+	const jj_reader_info *info;
+	jj_error	error = {0};
+	jj_frame	frames[JJ_BATCH];
+	uint32		n;
+
+	jj_scan_open(scan, source);
+	info = jj_reader_info_get(scan->reader);
+	if (info->format != JJ_FORMAT_PCAPNG && !jj_link_supported(info->ifaces[0].link))
+		link_error(source, jj_link_text(info->ifaces[0].link));
+	if (jj_engine_source(scan->engine, source->name, fresh, &error) != JJ_OK)
+		jj_raise(&error, NULL);
+	store_rows(scan, writer, t);
+	while ((n = jj_scan_next(scan, frames, JJ_BATCH)) > 0)
+	{
+		if (jj_engine_feed(scan->engine, frames, n, &error) != JJ_OK)
+			jj_raise(&error, source->path);
+		store_rows(scan, writer, t);
+	}
+	info = jj_reader_info_get(scan->reader);
+	t->packets += info->packets;
+	t->unusable += info->unusable;
+	note_unsupported(info, t);
+	if (info->packets > info->unusable
+		&& jj_engine_counters(scan->engine)->skipped[JJ_SKIP_LINK_TYPE] - unsupported_before == info->packets - info->unusable)
+	{
+		totals		own = {0};
+
+		note_unsupported(info, &own);
+		link_error(source, own.unsupported);
+	}
+	jj_scan_close(scan, true);
+}
+
+/* Say which packets gave no flow, and why there are no rows if there are none. */
+static void
+report(const jj_scan *scan, List *sources, const totals *t)
+{
+	const jj_counters *c = jj_engine_counters(scan->engine);
+	const jj_source *first = sources != NIL ? linitial(sources) : NULL;
+	uint64		skipped = t->unusable;
+	StringInfoData reasons;
+	char	   *where;
+
+	if (first == NULL)
+	{
+		ereport(NOTICE,
+				(errmsg("no rows: argument \"paths\" is an empty array")));
+		return;
+	}
+	if (list_length(sources) > 1)
+		where = psprintf("%d captures", list_length(sources));
+	else
+		where = psprintf("capture \"%s\"", first->path != NULL ? first->path : first->name);
+
+	initStringInfo(&reasons);
+	for (int i = JJ_SKIP_NONE + 1; i < JJ_SKIP_REASONS; i++)
+	{
+		if (c->skipped[i] == 0)
+			continue;
+		appendStringInfo(&reasons, "%s" UINT64_FORMAT " %s", skipped > t->unusable ? ", " : "", (uint64) c->skipped[i], jj_skip_name[i]);
+		if (i == JJ_SKIP_LINK_TYPE)
+			appendStringInfo(&reasons, " %s", t->unsupported);
+		skipped += c->skipped[i];
+	}
+	if (t->unusable > 0)
+		appendStringInfo(&reasons, "%s" UINT64_FORMAT " unknown_interface", reasons.len > 0 ? ", " : "", t->unusable);
+
+	if (t->packets == 0)
+		ereport(NOTICE,
+				(errmsg("no rows: there are no packets in %s", where)));
+	else if (skipped == 0)
+		return;
+	else if (t->rows == 0)
+		ereport(NOTICE,
+				(errmsg("no rows: none of the " UINT64_FORMAT " packets in %s gave a flow: %s", t->packets, where, reasons.data)));
+	else
+		ereport(NOTICE,
+				(errmsg(UINT64_FORMAT " of " UINT64_FORMAT " packets in %s gave no flow: %s", skipped, t->packets, where, reasons.data)));
+}
+
+/* All three functions; their last arguments are the same. */
+static Datum
+extract(FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_call_options *options)
+{
+	jj_call_options own = *options;
+	totals		t = {0};
+	jj_error	error = {0};
+	jj_row_writer *writer;
+	jj_scan    *scan;
+	ListCell   *cell;
+
+	InitMaterializedSRF(fcinfo, 0);
+	writer = jj_row_writer_create((ReturnSetInfo *) fcinfo->resultinfo);
+	scan = jj_scan_begin(sources);
+	open_engine(scan, filter, &own.engine);
+	foreach(cell, sources)
+		extract_source(scan, lfirst(cell), !own.keep_flows, writer, &t);
+	if (jj_engine_finish(scan->engine, &error) != JJ_OK)
+		jj_raise(&error, NULL);
+	store_rows(scan, writer, &t);
+	report(scan, sources, &t);
+	jj_scan_end(scan);
+	return (Datum) 0;
+}
+
+/* Arguments 2 and 3: filter, NULL for none, and options. */
+static const char *
+common_arguments(FunctionCallInfo fcinfo, jj_call_options *options)
+{
+	if (PG_ARGISNULL(2))
+		null_argument("options", "Leave the argument out, or give '{}'.");
+	jj_options_from_jsonb(options, PG_GETARG_JSONB_P(2));
+	return PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+}
+
+Datum
+jj_extract_path(PG_FUNCTION_ARGS)
+{
+	jj_call_options options;
+	const char *filter;
+
+	if (PG_ARGISNULL(0))
+		null_argument("path", "Give the path of a file, a directory or a pattern.");
+	filter = common_arguments(fcinfo, &options);
+	return extract(fcinfo, jj_sources_from_path(text_to_cstring(PG_GETARG_TEXT_PP(0))), filter, &options);
+}
+
+Datum
+jj_extract_paths(PG_FUNCTION_ARGS)
+{
+	jj_call_options options;
+	const char *filter;
+
+	if (PG_ARGISNULL(0))
+		null_argument("paths", "Give an array of paths: files, directories or patterns.");
+	filter = common_arguments(fcinfo, &options);
+	return extract(fcinfo, jj_sources_from_array(PG_GETARG_ARRAYTYPE_P(0)), filter, &options);
+}
+
+Datum
+jj_extract_bytea(PG_FUNCTION_ARGS)
+{
+	jj_call_options options;
+	const char *filter;
+
+	if (PG_ARGISNULL(0))
+		null_argument("capture", "Give the bytes of a capture file.");
+	filter = common_arguments(fcinfo, &options);
+	return extract(fcinfo, jj_source_from_bytea(PG_GETARG_BYTEA_PP(0)), filter, &options);
+}

@@ -1,0 +1,18 @@
+/*
+ * The module: loading.
+ */
+#include "pg/pg.h"
+
+#ifdef PG_MODULE_MAGIC_EXT
+PG_MODULE_MAGIC_EXT(.name = "joyfuljay", .version = JJ_VERSION);
+#else
+PG_MODULE_MAGIC;
+#endif
+
+extern PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	jj_settings_init();
+}

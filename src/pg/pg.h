@@ -1,0 +1,140 @@
+/*
+ * The PostgreSQL face: what its files share.
+ */
+#ifndef JJ_PG_H
+#define JJ_PG_H
+
+#include "pg/compat.h"
+
+#include "nodes/pg_list.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+#include "features/engine.h"
+
+/* ---- options.c: options and settings */
+
+typedef struct jj_call_options
+{
+	jj_options	engine;
+	bool		keep_flows;		/* option continue: flows go on in the next file */
+} jj_call_options;
+
+extern void jj_settings_init(void);
+
+/* The settings, changed by the given options (a jsonb object). Unknown options and bad values are errors. */
+extern void jj_options_from_jsonb(jj_call_options *o, Jsonb *options);
+
+/* The strings of one line of jj_settings, palloc'd or static; false behind the last option. */
+typedef struct jj_setting_line
+{
+	const char *name;
+	const char *setting;
+	const char *value;
+	const char *initial;
+	const char *range;
+	const char *unit;			/* NULL if none */
+	const char *meaning;
+} jj_setting_line;
+
+extern bool jj_setting_describe(int i, jj_setting_line *line);
+
+/* ---- parse.c: texts to values */
+
+typedef enum jj_parsed
+{
+	JJ_PARSED,
+	JJ_PARSED_NOT,				/* not of this form */
+	JJ_PARSED_RANGE				/* too small or too large for the type */
+} jj_parsed;
+
+#define JJ_DURATION_HINT "Give a number of seconds, a number with a unit (ns, us, ms, s, min, h, d), or \"infinity\"."
+
+/* A duration in ns, unit (ns) for a number without one; infinity gives JJ_INFINITE. */
+extern jj_parsed jj_parse_duration(const char *text, double unit, int64 *ns);
+extern jj_parsed jj_parse_unsigned(const char *text, uint64 *value);
+extern jj_parsed jj_parse_double(const char *text, double *value);
+
+/* Add columns, groups and profiles, separated by commas, to *set; otherwise false, and *unknown is the name that is none, or empty. */
+extern bool jj_parse_features(const char *text, jj_feature_set *set, const char **unknown);
+
+/* Of n names the one nearest to word, if it is near enough to be meant; otherwise NULL. */
+extern const char *jj_nearest(const char *word, const char *const *names, int n);
+
+/* A hint for an unknown column, group or profile, palloc'd. */
+extern char *jj_features_hint(const char *unknown);
+
+/* ---- source.c: paths to files */
+
+typedef struct jj_source
+{
+	const char *path;			/* as messages show it; server encoding */
+	const char *name;			/* file name without folder, UTF-8 */
+	int64		size;			/* bytes, as far as known before it is opened */
+	const uint8 *bytes;			/* of a value; NULL: a file */
+} jj_source;
+
+/* jj_source of each file that the path stands for: a file, a folder (its captures) or a glob. Checks the right to read files. */
+extern List *jj_sources_from_path(const char *path);
+
+/* The same for an array of paths, without repetitions. */
+extern List *jj_sources_from_array(ArrayType *paths);
+extern List *jj_source_from_bytea(bytea *capture);
+
+/* ---- scan.c: what an engine call holds, and releases however the call ends */
+
+typedef struct jj_scan
+{
+	MemoryContext context;		/* of the reader, filter and engine */
+	jj_allocator allocator;
+	jj_reader  *reader;
+	jj_filter  *filter;
+	jj_engine  *engine;
+	int			fd;				/* -1 if none is open */
+	const jj_source *source;	/* the one that is open */
+	int64		bytes_before;	/* size of the sources read so far */
+	bool		reports_progress;
+	MemoryContextCallback callback;
+} jj_scan;
+
+extern jj_scan *jj_scan_begin(List *sources);
+extern void jj_scan_end(jj_scan *scan);
+
+/* Open a source for reading. A file that can't be read or is no capture is an error. */
+extern void jj_scan_open(jj_scan *scan, const jj_source *source);
+
+/* The next frames, 0 at the end; checks for interrupts and reports progress. */
+extern uint32 jj_scan_next(jj_scan *scan, jj_frame *frames, uint32 max);
+
+/* Close the source. Its warnings are raised if loud. */
+extern void jj_scan_close(jj_scan *scan, bool loud);
+extern void jj_scan_rows(jj_scan *scan, int64 rows);
+
+/* Raise an engine error; path is that of the source, or NULL. */
+extern void jj_raise(const jj_error *error, const char *path) pg_attribute_noreturn();
+
+/* "147 (USER0)", palloc'd. */
+extern char *jj_link_text(uint32 link);
+
+/* Name of a LINKTYPE_ number, or NULL. */
+extern const char *jj_link_name(uint32 link);
+
+/* ---- text.c: encodings */
+
+/* Bytes that should be UTF-8 to the server's encoding, palloc'd. What is invalid or has no equivalent is escaped, never an error. */
+extern char *jj_from_utf8(const char *bytes, size_t size, size_t *result_size);
+
+/* A name in the server's encoding (or in none, as file names may be) to UTF-8, palloc'd; invalid bytes become \xHH. */
+extern char *jj_to_utf8(const char *text);
+
+/* ---- row.c: rows to tuples */
+
+typedef struct jj_row_writer jj_row_writer;
+
+extern jj_row_writer *jj_row_writer_create(ReturnSetInfo *rsinfo);
+extern void jj_row_write(jj_row_writer *writer, const jj_row *row);
+
+/* Capture time in ns to a timestamp, cut to microseconds. */
+extern TimestampTz jj_timestamp(int64 ns);
+
+#endif

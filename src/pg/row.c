@@ -1,0 +1,294 @@
+/*
+ * Rows of the engine to tuples of jj_flow.
+ */
+#include "pg/pg.h"
+
+#include <sys/socket.h>
+
+#include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
+#include "port/pg_bitutils.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/inet.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+struct jj_row_writer
+{
+	Tuplestorestate *store;
+	TupleDesc	desc;
+	int			column[JJ_FEATURES];	/* of a feature */
+	Datum	   *values;
+	bool	   *nulls;
+	MemoryContext memory;		/* of one row's values */
+};
+
+static const Oid type_oid[] = {
+	[JJ_INT2] = INT2OID,
+	[JJ_INT4] = INT4OID,
+	[JJ_INT8] = INT8OID,
+	[JJ_BOOL] = BOOLOID,
+	[JJ_FLOAT8] = FLOAT8OID,
+	[JJ_TIMESTAMPTZ] = TIMESTAMPTZOID,
+	[JJ_MACADDR] = MACADDROID,
+	[JJ_INET] = INETOID,
+	[JJ_TEXT] = TEXTOID,
+	[JJ_BYTEA] = BYTEAOID,
+	[JJ_JSONB] = JSONBOID,
+	[JJ_FLOAT8_ARRAY] = FLOAT8ARRAYOID,
+	[JJ_INT4_ARRAY] = INT4ARRAYOID,
+	[JJ_INT2_ARRAY] = INT2ARRAYOID,
+	[JJ_TEXT_ARRAY] = TEXTARRAYOID,
+	[JJ_INET_ARRAY] = INETARRAYOID,
+};
+
+/* Find each feature's column. They match one by one unless the extension's SQL is of another version than the library. */
+static void
+map_columns(jj_row_writer *w)
+{
+	int			found = 0;
+
+	for (int f = 0; f < JJ_FEATURES; f++)
+		w->column[f] = -1;
+	for (int i = 0, f = 0; i < w->desc->natts; i++, f++)
+	{
+		Form_pg_attribute a = TupleDescAttr(w->desc, i);
+
+		if (a->attisdropped)
+			continue;
+		for (int tried = 0; tried < JJ_FEATURES; tried++, f++)
+		{
+			f = f >= JJ_FEATURES ? 0 : f;
+			if (strcmp(NameStr(a->attname), jj_feature_table[f].name) == 0)
+				break;
+		}
+		if (f < JJ_FEATURES && strcmp(NameStr(a->attname), jj_feature_table[f].name) == 0
+			&& a->atttypid == type_oid[jj_feature_table[f].type])
+		{
+			w->column[f] = i;
+			found++;
+			continue;
+		}
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of type jj_flow is not one of library version %s", NameStr(a->attname), JJ_VERSION),
+				 errhint("Run ALTER EXTENSION joyfuljay UPDATE, or begin a new session if that was done just now.")));
+	}
+	if (found == 0)
+		elog(ERROR, "type jj_flow has no columns");
+}
+
+jj_row_writer *
+jj_row_writer_create(ReturnSetInfo *rsinfo)
+{
+	jj_row_writer *w = palloc0(sizeof(jj_row_writer));
+
+	w->store = rsinfo->setResult;
+	w->desc = rsinfo->setDesc;
+	w->values = palloc0(sizeof(Datum) * (size_t) w->desc->natts);
+	w->nulls = palloc(sizeof(bool) * (size_t) w->desc->natts);
+	w->memory = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay row", ALLOCSET_DEFAULT_SIZES);
+	map_columns(w);
+	return w;
+}
+
+TimestampTz
+jj_timestamp(int64 ns)
+{
+	int64		us = ns / 1000 - (ns % 1000 < 0);
+
+	return us - (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+}
+
+static Datum
+text_datum(const char *bytes, size_t size)
+{
+	size_t		n;
+	char	   *converted = jj_from_utf8(bytes, size, &n);
+
+	return PointerGetDatum(cstring_to_text_with_len(converted, (int) n));
+}
+
+static Datum
+inet_datum(const uint8 *bytes, uint32 size)
+{
+	inet	   *address = palloc0(sizeof(inet));
+
+	Assert(size == 4 || size == 16);
+	ip_family(address) = size == 4 ? PGSQL_AF_INET : PGSQL_AF_INET6;
+	ip_bits(address) = ip_maxbits(address);
+	memcpy(ip_addr(address), bytes, ip_addrsize(address));
+	SET_INET_VARSIZE(address);
+	return InetPGetDatum(address);
+}
+
+static Datum
+mac_datum(const uint8 *b)
+{
+	macaddr    *m = palloc(sizeof(macaddr));
+
+	m->a = b[0];
+	m->b = b[1];
+	m->c = b[2];
+	m->d = b[3];
+	m->e = b[4];
+	m->f = b[5];
+	return MacaddrPGetDatum(m);
+}
+
+/* An array of elements without padding between them, as they lie in memory. */
+static Datum
+plain_array(const void *bytes, uint32 size, uint32 width, Oid type)
+{
+	const size_t header = ARR_OVERHEAD_NONULLS(1);
+	ArrayType  *array;
+
+	if (size == 0)
+		return PointerGetDatum(construct_empty_array(type));
+	array = palloc0(header + size);
+	SET_VARSIZE(array, header + size);
+	array->ndim = 1;
+	array->dataoffset = 0;
+	array->elemtype = type;
+	ARR_DIMS(array)[0] = (int) (size / width);
+	ARR_LBOUND(array)[0] = 1;
+	memcpy(ARR_DATA_PTR(array), bytes, size);
+	return PointerGetDatum(array);
+}
+
+static Datum
+text_array(const uint8 *bytes, uint32 size)
+{
+	const uint8 *end = bytes + size;
+	Datum	   *elements = palloc(sizeof(Datum) * (size / sizeof(uint32) + 1));
+	int			n = 0;
+
+	while (bytes < end)
+	{
+		uint32		length;
+
+		memcpy(&length, bytes, sizeof(length));
+		bytes += sizeof(length);
+		elements[n++] = text_datum((const char *) bytes, length);
+		bytes += length;
+	}
+	return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+static Datum
+inet_array(const uint8 *bytes, uint32 size)
+{
+	const uint8 *end = bytes + size;
+	Datum	   *elements = palloc(sizeof(Datum) * (size / 5 + 1));
+	int			n = 0;
+
+	while (bytes < end)
+	{
+		elements[n++] = inet_datum(bytes + 1, *bytes);
+		bytes += 1 + *bytes;
+	}
+	return PointerGetDatum(construct_array(elements, n, INETOID, -1, false, TYPALIGN_INT));
+}
+
+static Datum
+jsonb_datum(const char *bytes, size_t size)
+{
+	size_t		n;
+
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(jj_from_utf8(bytes, size, &n)));
+}
+
+static Datum
+bytea_datum(const uint8 *bytes, uint32 size)
+{
+	return PointerGetDatum(cstring_to_text_with_len((const char *) bytes, (int) size));
+}
+
+static void
+check_int(int64 value, int64 min, int64 max, int f)
+{
+	if (value < min || value > max)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("value " INT64_FORMAT " of column \"%s\" is out of range for type %s", value,
+						jj_feature_table[f].name, jj_type_sql((jj_type) jj_feature_table[f].type))));
+}
+
+static Datum
+feature_datum(const jj_row *row, int f)
+{
+	const jj_value *v = &row->value[f];
+	const jj_type type = (jj_type) jj_feature_table[f].type;
+	const uint8 *bytes;
+	uint32		size;
+
+	switch (type)
+	{
+		case JJ_INT2:
+			check_int(v->i, PG_INT16_MIN, PG_INT16_MAX, f);
+			return Int16GetDatum((int16) v->i);
+		case JJ_INT4:
+			check_int(v->i, PG_INT32_MIN, PG_INT32_MAX, f);
+			return Int32GetDatum((int32) v->i);
+		case JJ_INT8:
+			return Int64GetDatum(v->i);
+		case JJ_BOOL:
+			return BoolGetDatum(v->i != 0);
+		case JJ_FLOAT8:
+			return Float8GetDatum(v->d);
+		case JJ_TIMESTAMPTZ:
+			return TimestampTzGetDatum(jj_timestamp(v->i));
+		default:
+			break;
+	}
+	bytes = jj_row_bytes(row, (unsigned) f, &size);
+	switch (type)
+	{
+		case JJ_MACADDR:
+			return mac_datum(bytes);
+		case JJ_INET:
+			return inet_datum(bytes, size);
+		case JJ_TEXT:
+			return text_datum((const char *) bytes, size);
+		case JJ_BYTEA:
+			return bytea_datum(bytes, size);
+		case JJ_JSONB:
+			return jsonb_datum((const char *) bytes, size);
+		case JJ_FLOAT8_ARRAY:
+			return plain_array(bytes, size, sizeof(float8), FLOAT8OID);
+		case JJ_INT4_ARRAY:
+			return plain_array(bytes, size, sizeof(int32), INT4OID);
+		case JJ_INT2_ARRAY:
+			return plain_array(bytes, size, sizeof(int16), INT2OID);
+		case JJ_TEXT_ARRAY:
+			return text_array(bytes, size);
+		case JJ_INET_ARRAY:
+			return inet_array(bytes, size);
+		default:
+			elog(ERROR, "column \"%s\" has no known type", jj_feature_table[f].name);
+	}
+}
+
+void
+jj_row_write(jj_row_writer *w, const jj_row *row)
+{
+	MemoryContext old = MemoryContextSwitchTo(w->memory);
+
+	memset(w->nulls, true, sizeof(bool) * (size_t) w->desc->natts);
+	for (size_t i = 0; i < lengthof(row->present.word); i++)
+	{
+		for (uint64 rest = row->present.word[i]; rest != 0; rest &= rest - 1)
+		{
+			int			f = (int) (64 * i) + pg_rightmost_one_pos64(rest);
+
+			if (w->column[f] < 0)
+				continue;
+			w->values[w->column[f]] = feature_datum(row, f);
+			w->nulls[w->column[f]] = false;
+		}
+	}
+	tuplestore_putvalues(w->store, w->desc, w->values, w->nulls);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(w->memory);
+}

@@ -1,0 +1,237 @@
+/*
+ * Reader, filter and engine of one call: their memory, their end, progress,
+ * and errors.
+ */
+#include "pg/pg.h"
+
+#include <fcntl.h>
+#include <pcap/pcap.h>
+#include <sys/stat.h>
+
+#include "commands/progress.h"
+#include "pgstat.h"
+#include "storage/fd.h"
+#include "utils/backend_progress.h"
+#include "utils/backend_status.h"
+#include "utils/memutils.h"
+
+#define LINKTYPE_USER0 147
+
+static void *
+context_alloc(void *context, size_t size)
+{
+	/* more than this is an error even with MCXT_ALLOC_NO_OOM */
+	if (!AllocHugeSizeIsValid(size))
+		return NULL;
+	return MemoryContextAllocExtended(context, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+}
+
+static void
+context_release(void *context pg_attribute_unused(), void *block)
+{
+	pfree(block);
+}
+
+/* What is not in the context's memory: libpcap's programs, the decompressors' state. */
+static void
+close_all(void *arg)
+{
+	jj_scan    *scan = arg;
+
+	jj_engine_close(scan->engine);
+	jj_filter_close(scan->filter);
+	jj_reader_close(scan->reader);
+	scan->engine = NULL;
+	scan->filter = NULL;
+	scan->reader = NULL;
+}
+
+/* Begin to show in pg_stat_progress_copy, unless another command of this backend does. */
+static void
+start_progress(jj_scan *scan, List *sources)
+{
+	static const int index[] = {PROGRESS_COPY_COMMAND, PROGRESS_COPY_TYPE, PROGRESS_COPY_BYTES_TOTAL};
+	int64		values[] = {PROGRESS_COPY_COMMAND_FROM, PROGRESS_COPY_TYPE_CALLBACK, 0};
+	ListCell   *cell;
+
+	if (MyBEEntry == NULL || MyBEEntry->st_progress_command != PROGRESS_COMMAND_INVALID)
+		return;
+	foreach(cell, sources)
+		values[2] += ((const jj_source *) lfirst(cell))->size;
+	pgstat_progress_start_command(PROGRESS_COMMAND_COPY, InvalidOid);
+	pgstat_progress_update_multi_param(lengthof(index), index, values);
+	scan->reports_progress = true;
+}
+
+jj_scan *
+jj_scan_begin(List *sources)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay scan", ALLOCSET_DEFAULT_SIZES);
+	jj_scan    *scan = MemoryContextAllocZero(context, sizeof(jj_scan));
+
+	scan->context = context;
+	scan->allocator.alloc = context_alloc;
+	scan->allocator.release = context_release;
+	scan->allocator.ctx = context;
+	scan->fd = -1;
+	scan->callback.func = close_all;
+	scan->callback.arg = scan;
+	MemoryContextRegisterResetCallback(context, &scan->callback);
+	start_progress(scan, sources);
+	return scan;
+}
+
+void
+jj_scan_end(jj_scan *scan)
+{
+	if (scan->reports_progress)
+		pgstat_progress_end_command();
+	if (scan->fd >= 0)
+		CloseTransientFile(scan->fd);
+	MemoryContextDelete(scan->context);
+}
+
+void
+jj_raise(const jj_error *error, const char *path)
+{
+	int			code = ERRCODE_INTERNAL_ERROR;
+
+	switch (error->code)
+	{
+		case JJ_OK:
+			break;
+		case JJ_ERR_NOMEM:
+			code = ERRCODE_OUT_OF_MEMORY;
+			break;
+		case JJ_ERR_IO:
+			code = ERRCODE_IO_ERROR;
+			break;
+		case JJ_ERR_FORMAT:
+			code = ERRCODE_INVALID_BINARY_REPRESENTATION;
+			break;
+		case JJ_ERR_LINK:
+			code = ERRCODE_FEATURE_NOT_SUPPORTED;
+			break;
+		case JJ_ERR_FILTER:
+			code = ERRCODE_SYNTAX_ERROR;
+			break;
+		case JJ_ERR_ARGUMENT:
+			code = ERRCODE_INVALID_PARAMETER_VALUE;
+			break;
+	}
+	errno = error->sys_errno;
+	ereport(ERROR,
+			(error->sys_errno != 0 ? errcode_for_file_access() : errcode(code),
+			 path != NULL && error->code != JJ_ERR_FILTER ? errmsg("capture \"%s\": %s", path, error->message) : errmsg("%s", error->message),
+			 error->hint[0] != '\0' ? errhint("%s", error->hint) : 0));
+}
+
+const char *
+jj_link_name(uint32 link)
+{
+	const char *name;
+	uint32		number;
+
+	for (uint32 i = 0; (name = jj_link_supported_name(i, &number)) != NULL; i++)
+		if (number == link)
+			return name;
+	/* for private use; libpcap has no names for these */
+	if (link >= LINKTYPE_USER0 && link < LINKTYPE_USER0 + 16)
+		return psprintf("USER%u", link - LINKTYPE_USER0);
+	return link <= INT_MAX ? pcap_datalink_val_to_name((int) link) : NULL;
+}
+
+char *
+jj_link_text(uint32 link)
+{
+	const char *name = jj_link_name(link);
+
+	return psprintf("%u (%s)", link, name != NULL ? name : "unknown");
+}
+
+/* Open a regular file, for reading. */
+static int
+open_file(const char *path, int64 *size)
+{
+	struct stat st;
+
+	/* O_NONBLOCK: a FIFO put there since it was looked at doesn't hold us up */
+	int			fd = OpenTransientFile(path, O_RDONLY | PG_BINARY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open capture \"%s\": %m", path),
+				 errhint("The server's account must be able to read the file.")));
+	if (fstat(fd, &st) < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not stat capture \"%s\": %m", path)));
+	if (!S_ISREG(st.st_mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a regular file", path),
+				 errhint("Captures are read from regular files, not from pipes, sockets or devices.")));
+	*size = st.st_size;
+	return fd;
+}
+
+void
+jj_scan_open(jj_scan *scan, const jj_source *source)
+{
+	jj_error	error = {0};
+	jj_code		code;
+
+	CHECK_FOR_INTERRUPTS();
+	scan->source = source;
+	if (source->bytes != NULL)
+		code = jj_reader_open_memory(&scan->reader, source->bytes, (size_t) source->size, &scan->allocator, &error);
+	else
+	{
+		int64		size;
+
+		scan->fd = open_file(source->path, &size);
+		code = jj_reader_open_fd(&scan->reader, scan->fd, &scan->allocator, &error);
+	}
+	if (code != JJ_OK)
+		jj_raise(&error, source->path != NULL ? source->path : source->name);
+}
+
+uint32
+jj_scan_next(jj_scan *scan, jj_frame *frames, uint32 max)
+{
+	jj_error	error = {0};
+	uint32		n;
+
+	CHECK_FOR_INTERRUPTS();
+	if (jj_reader_next(scan->reader, frames, max, &n, &error) != JJ_OK)
+		jj_raise(&error, scan->source->path != NULL ? scan->source->path : scan->source->name);
+	if (scan->reports_progress)
+		pgstat_progress_update_param(PROGRESS_COPY_BYTES_PROCESSED,
+									 scan->bytes_before + (int64) jj_reader_info_get(scan->reader)->bytes_in);
+	return n;
+}
+
+void
+jj_scan_close(jj_scan *scan, bool loud)
+{
+	const char *warning;
+
+	for (uint32 i = 0; loud && (warning = jj_reader_warning(scan->reader, i)) != NULL; i++)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("capture \"%s\": %s", scan->source->path != NULL ? scan->source->path : scan->source->name, warning)));
+	scan->bytes_before += (int64) jj_reader_info_get(scan->reader)->bytes_in;
+	jj_reader_close(scan->reader);
+	scan->reader = NULL;
+	if (scan->fd >= 0)
+		CloseTransientFile(scan->fd);
+	scan->fd = -1;
+}
+
+void
+jj_scan_rows(jj_scan *scan, int64 rows)
+{
+	if (scan->reports_progress)
+		pgstat_progress_update_param(PROGRESS_COPY_TUPLES_PROCESSED, rows);
+}
