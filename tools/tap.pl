@@ -99,7 +99,7 @@ sub run_regress
 	my ($label, $command) = @_;
 	my ($tests, $bad) = (0, 0);
 
-	open my $pipe, '-|', 'sh', '-c', "$command 2>&1" or die "could not run $command: $!\n";
+	open my $pipe, '-|', 'sh', '-c', "($command) 2>&1" or die "could not run $command: $!\n";
 	while (my $line = <$pipe>)
 	{
 		chomp $line;

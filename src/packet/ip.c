@@ -191,7 +191,7 @@ decode_transport(jj_packet *p, const uint8_t *b, size_t have, size_t size, bool 
 			p->dport = rd16(b + 2);
 		}
 	}
-	p->payload_len = payload > UINT32_MAX ? UINT32_MAX : (uint32_t) payload;
+	p->payload_len = (uint32_t) payload;
 	skip = min_size(skip, have);
 	p->payload = b + skip;
 	p->payload_caplen = (uint32_t) min_size(have - skip, payload);
@@ -219,7 +219,7 @@ decode_upper(jj_decoder *s, const ip_header *h, uint8_t proto, size_t o, size_t 
 	copy_address(p->src, h->src, h->version);
 	copy_address(p->dst, h->dst, h->version);
 	p->ip_version = h->version;
-	p->ip_len = h->ip_len > UINT32_MAX ? UINT32_MAX : (uint32_t) h->ip_len;
+	p->ip_len = (uint32_t) h->ip_len;
 	p->ip_id = h->ip_id;
 	p->ip_flags = h->ip_flags;
 	p->frag_offset = h->frag_offset;
@@ -250,7 +250,7 @@ note_outermost(jj_decoder *s, const ip_header *h, int depth)
 jj_skip
 jj_decode_ipv4(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 {
-	const uint8_t *b = s->d + o;
+	const uint8_t *b;
 	size_t		header,
 				q,
 				iend,
@@ -263,6 +263,7 @@ jj_decode_ipv4(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 		return JJ_SKIP_MALFORMED;
 	if (o + 1 > end)
 		return JJ_SKIP_TRUNCATED;
+	b = s->d + o;
 	header = (size_t) (b[0] & 15) * 4;
 	if (b[0] >> 4 != 4 || header < 20)
 		return JJ_SKIP_MALFORMED;
@@ -284,7 +285,7 @@ jj_decode_ipv4(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 	h.src = b + 12;
 	h.dst = b + 16;
 	if (h.ip_len == 0)			/* segmentation offload */
-		h.ip_len = wend > o + header ? wend - o : header;
+		h.ip_len = wend > o + header ? min_size(wend - o, UINT32_MAX) : header;
 	if (h.ip_len < header)
 		return JJ_SKIP_MALFORMED;
 	iwend = o + h.ip_len;
@@ -375,7 +376,7 @@ jj_skip
 jj_decode_ipv6(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 {
 	const uint8_t *d = s->d;
-	const uint8_t *b = d + o;
+	const uint8_t *b;
 	size_t		length,
 				q,
 				iend,
@@ -389,6 +390,7 @@ jj_decode_ipv6(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 		return JJ_SKIP_MALFORMED;
 	if (o + 1 > end)
 		return JJ_SKIP_TRUNCATED;
+	b = d + o;
 	if (b[0] >> 4 != 6)
 		return JJ_SKIP_MALFORMED;
 	if (o + 40 > end)
@@ -417,6 +419,8 @@ jj_decode_ipv6(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 		if (h.ip_len == 0)
 			h.ip_len = next != 59 && wend > o + 40 ? wend - o : 40;
 	}
+	if (h.ip_len > UINT32_MAX)
+		h.ip_len = UINT32_MAX;
 	iwend = o + h.ip_len;
 	iend = min_size(end, iwend);
 	h.truncated = iend < iwend;

@@ -112,10 +112,11 @@ jj_decode_ethernet(jj_decoder *s, size_t o, size_t end, size_t wend, int depth, 
 static jj_skip
 decode_llc(jj_decoder *s, size_t o, size_t end, size_t wend, int depth, bool outermost)
 {
-	const uint8_t *b = s->d + o;
+	const uint8_t *b;
 
 	if (o + 3 > end)
 		return JJ_SKIP_NON_IP;
+	b = s->d + o;
 	if (b[0] == 0xaa && b[1] == 0xaa && b[2] == 3 && o + 8 <= end
 		&& b[3] == 0 && b[4] == 0 && (b[5] == 0 || b[5] == 0xf8))
 	{
@@ -200,12 +201,13 @@ decode_ppp(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 static jj_skip
 decode_pppoe(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 {
-	const uint8_t *b = s->d + o;
+	const uint8_t *b;
 	size_t		stop;
 
 	push_label(s, JJ_L_PPPOE);
 	if (o + 6 > end)
 		return JJ_SKIP_TRUNCATED;
+	b = s->d + o;
 	if (b[0] != 0x11 || b[1] != 0)	/* version 1, type 1, session data */
 		return JJ_SKIP_NON_IP;
 	stop = o + 6 + rd16(b + 4);
@@ -272,7 +274,7 @@ decode_cooked(jj_decoder *s, uint16_t protocol, uint16_t arphrd, unsigned addres
 static jj_skip
 decode_wlan(jj_decoder *s, size_t o, size_t end, size_t wend, bool pad)
 {
-	const uint8_t *b = s->d + o;
+	const uint8_t *b;
 	uint16_t	fc;
 	bool		to_ds,
 				from_ds;
@@ -280,6 +282,7 @@ decode_wlan(jj_decoder *s, size_t o, size_t end, size_t wend, bool pad)
 
 	if (o + 24 > end)
 		return JJ_SKIP_NON_IP;
+	b = s->d + o;
 	fc = rd16le(b);
 	if ((fc >> 2 & 3) != 2 || (fc >> 4 & 4) || (fc & 0x4000))
 		return JJ_SKIP_NON_IP;

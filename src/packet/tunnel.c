@@ -86,12 +86,13 @@ decode_gre(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 static jj_skip
 decode_geneve(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 {
-	const uint8_t *b = s->d + o;
+	const uint8_t *b;
 	size_t		header;
 	uint16_t	type;
 
-	if (o + 8 > end || b[0] >> 6)
+	if (o + 8 > end || s->d[o] >> 6)
 		return JJ_SKIP_NON_IP;
+	b = s->d + o;
 	type = rd16(b + 2);
 	header = 8 + (size_t) (b[0] & 63) * 4;
 	if (o + header > end)

@@ -1,0 +1,44 @@
+-- the extension: its objects, their properties, and that it goes away and moves without a trace
+SET client_min_messages = warning;
+DROP EXTENSION IF EXISTS joyfuljay;
+RESET client_min_messages;
+CREATE EXTENSION joyfuljay;
+SELECT extversion, extrelocatable FROM pg_extension WHERE extname = 'joyfuljay';
+
+SELECT pg_describe_object(classid, objid, 0) AS object
+FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'joyfuljay')
+ORDER BY 1 COLLATE "C";
+
+SELECT p.oid::regprocedure AS function, provolatile, proparallel, proisstrict, prosecdef, obj_description(p.oid, 'pg_proc') IS NOT NULL AS has_comment,
+	has_function_privilege('pg_monitor', p.oid, 'EXECUTE') AS anyone
+FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+	JOIN pg_extension e ON e.oid = d.refobjid AND extname = 'joyfuljay'
+ORDER BY 1::text COLLATE "C";
+
+-- the type and its comments come from the registry, as the library's view does
+SELECT count(*) AS columns, count(col_description(attrelid, attnum)) AS comments
+FROM pg_attribute WHERE attrelid = 'jj_flow'::regclass AND attnum > 0;
+SELECT attnum, attname, name FROM (SELECT * FROM pg_attribute WHERE attrelid = 'jj_flow'::regclass AND attnum > 0) a
+	FULL JOIN jj_features f ON attnum = position
+WHERE attname IS DISTINCT FROM name OR format_type(atttypid, NULL) IS DISTINCT FROM replace(sql_type, 'timestamptz', 'timestamp with time zone');
+SELECT attname, format_type(atttypid, NULL) AS type, col_description(attrelid, attnum) AS comment
+FROM pg_attribute WHERE attrelid = 'jj_flow'::regclass AND attname IN ('src_ip', 'duration', 'iat_mean');
+
+-- nothing here may be called by way of a search path
+SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = prolang
+WHERE proname ~ '^jj_' AND lanname <> 'c';
+
+-- somewhere else
+CREATE SCHEMA jj_elsewhere;
+ALTER EXTENSION joyfuljay SET SCHEMA jj_elsewhere;
+SELECT count(*) FROM jj_elsewhere.jj_features;
+SELECT count(*) FROM jj_elsewhere.jj_settings;
+SELECT count(*) FROM jj_elsewhere.jj_extract('\xd4c3b2a1020004000000000000000000ffff000001000000'::bytea);
+DROP EXTENSION joyfuljay;
+SELECT count(*) FROM pg_proc WHERE proname ~ '^jj_';
+CREATE EXTENSION joyfuljay SCHEMA jj_elsewhere;
+DROP EXTENSION joyfuljay;
+DROP SCHEMA jj_elsewhere;
+
+SELECT name, default_version, comment FROM pg_available_extensions WHERE name = 'joyfuljay';
+CREATE EXTENSION joyfuljay;
