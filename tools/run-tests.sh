@@ -94,7 +94,8 @@ suite()
 			need_server tap
 			for file in test/t/*.pl; do
 				name=$(basename "$file" .pl)
-				line tap "tap/$name" "cd '$JJ_SERVER_DIR/work' && exec ${as_server}env -u PGHOST -u PGUSER -u PGDATABASE PGPORT=65432 PATH='$bindir:$PATH' TESTDIR='$JJ_SERVER_DIR/work' TESTDATADIR='$JJ_SERVER_DIR/work/tmp_check' TESTLOGDIR='$JJ_SERVER_DIR/work/tmp_check/log' PG_REGRESS='$support/regress/pg_regress' perl -I '$support/perl' -I test/t $file"
+				logs=$JJ_SERVER_DIR/work/tmp_check/log
+				line tap "tap/$name" "cd '$JJ_SERVER_DIR/work' && ${as_server}env -u PGHOST -u PGUSER -u PGDATABASE PGPORT=65432 PATH='$bindir:$PATH' TESTDIR='$JJ_SERVER_DIR/work' TESTDATADIR='$JJ_SERVER_DIR/work/tmp_check' TESTLOGDIR='$logs' PG_REGRESS='$support/regress/pg_regress' perl -I '$support/perl' -I test/t $file; status=\$?; [ \$status -eq 0 ] || tail -n 60 '$logs/regress_log_$name' | sed 's/^/# /'; exit \$status"
 			done
 			;;
 		*)

@@ -8,6 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
+static void keep_warning(jj_reader *r, const char *format, va_list args)
+#if defined(__GNUC__)
+			__attribute__((format(printf, 2, 0)))
+#endif
+;
+
 static void
 keep_warning(jj_reader *r, const char *format, va_list args)
 {

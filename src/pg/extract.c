@@ -90,8 +90,7 @@ note_unsupported(const jj_reader_info *info, totals *t)
 		text = jj_link_text(f->link);
 		if (t->unsupported == NULL)
 			t->unsupported = text;
-		/* texts end in a parenthesis, so that one is no part of another */
-		else if (strstr(psprintf(", %s", t->unsupported), psprintf(", %s", text)) == NULL)
+				else if (strstr(psprintf(", %s", t->unsupported), psprintf(", %s", text)) == NULL)
 			t->unsupported = psprintf("%s, %s", t->unsupported, text);
 	}
 }
@@ -161,7 +160,7 @@ report(const jj_scan *scan, List *sources, const totals *t)
 			continue;
 		appendStringInfo(&reasons, "%s" UINT64_FORMAT " %s", skipped > t->unusable ? ", " : "", (uint64) c->skipped[i], jj_skip_name[i]);
 		if (i == JJ_SKIP_LINK_TYPE)
-			appendStringInfo(&reasons, " %s", t->unsupported);
+			appendStringInfo(&reasons, " (%s)", t->unsupported);
 		skipped += c->skipped[i];
 	}
 	if (t->unusable > 0)

@@ -4,8 +4,6 @@
  */
 #include "pg/pg.h"
 
-#include <float.h>
-
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
@@ -54,7 +52,7 @@ typedef struct option
 {
 	const char *name;
 	option_kind kind;
-	double		min;			/* of KIND_INT, KIND_REAL (exclusive) and KIND_MILLISECONDS */
+	double		min;			/* of KIND_INT, KIND_REAL and KIND_MILLISECONDS */
 	double		max;
 	const struct config_enum_entry *labels;
 	const char *unit;
@@ -119,7 +117,7 @@ static const option table[OPTIONS] = {
 	.meaning = "Most packets in the sequence columns; 0 = these columns are NULL."},
 	[MAX_SAMPLES] = {"max_samples_per_flow", KIND_INT, JJ_MIN_SAMPLES, JJ_MAX_SAMPLES, .unit = "packets",
 	.meaning = "Packets per flow up to which quantiles are exact; beyond, those of times come from a sketch (error at most 1/128)."},
-	[SAMPLING_RATE] = {"sampling_rate", KIND_REAL, 0, 1,
+	[SAMPLING_RATE] = {"sampling_rate", KIND_REAL, 1e-9, 1,
 	.meaning = "Share of flows to keep, chosen by a hash of the flow's key."},
 	[SAMPLING_SEED] = {"sampling_seed", KIND_UNSIGNED, .check = check_sampling_seed,
 	.meaning = "Another seed keeps other flows; the same seed always the same."},
@@ -189,10 +187,9 @@ range_text(const option *o)
 		case KIND_DURATION:
 			return pstrdup("0 .. infinity");
 		case KIND_INT:
+		case KIND_REAL:
 		case KIND_MILLISECONDS:
 			return psprintf("%.10g .. %.10g", o->min, o->max);
-		case KIND_REAL:
-			return psprintf("above %g, up to %g", o->min, o->max);
 		case KIND_UNSIGNED:
 			return psprintf("0 .. " UINT64_FORMAT, PG_UINT64_MAX);
 		case KIND_BOOL:
@@ -236,7 +233,7 @@ value_hint(const option *o)
 static bool
 in_range(const option *o, double value)
 {
-	return (o->kind == KIND_REAL ? value > o->min : value >= o->min) && value <= o->max;
+	return value >= o->min && value <= o->max;
 }
 
 /* A text to a value of the option. */
@@ -410,9 +407,7 @@ define_setting(option_id id)
 									PGC_USERSET, 0, NULL, NULL, NULL);
 			break;
 		case KIND_REAL:
-			/* the smallest value above the exclusive bound */
-			DefineCustomRealVariable(name, o->meaning, NULL, &s->real, v.d, o->min == 0 ? DBL_MIN : o->min * (1 + DBL_EPSILON), o->max,
-									 PGC_USERSET, 0, NULL, NULL, NULL);
+			DefineCustomRealVariable(name, o->meaning, NULL, &s->real, v.d, o->min, o->max, PGC_USERSET, 0, NULL, NULL, NULL);
 			break;
 		case KIND_BOOL:
 			DefineCustomBoolVariable(name, o->meaning, NULL, &s->flag, v.u != 0, PGC_USERSET, 0, NULL, NULL, NULL);

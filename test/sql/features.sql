@@ -3,8 +3,8 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS joyfuljay;
 RESET client_min_messages;
 SELECT group_name, count(*) AS columns, implemented FROM jj_features GROUP BY group_name, implemented ORDER BY min(position);
-SELECT tier, count(*) FROM jj_features GROUP BY 1 ORDER BY 1 COLLATE "C";
-SELECT sql_type, count(*) FROM jj_features GROUP BY 1 ORDER BY 1 COLLATE "C";
+SELECT tier, count(*) FROM jj_features GROUP BY 1 ORDER BY tier COLLATE "C";
+SELECT sql_type, count(*) FROM jj_features GROUP BY 1 ORDER BY sql_type COLLATE "C";
 SELECT position, name, group_name, sql_type, unit, tier, null_when, implemented FROM jj_features WHERE position <= 10 ORDER BY position;
 SELECT definition, deviation FROM jj_features WHERE name = 'dst_ip';
 SELECT count(*) AS lines, count(DISTINCT name) AS names, min(position), max(position),

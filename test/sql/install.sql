@@ -7,13 +7,13 @@ SELECT extversion, extrelocatable FROM pg_extension WHERE extname = 'joyfuljay';
 
 SELECT pg_describe_object(classid, objid, 0) AS object
 FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'joyfuljay')
-ORDER BY 1 COLLATE "C";
+ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
 
 SELECT p.oid::regprocedure AS function, provolatile, proparallel, proisstrict, prosecdef, obj_description(p.oid, 'pg_proc') IS NOT NULL AS has_comment,
 	has_function_privilege('pg_monitor', p.oid, 'EXECUTE') AS anyone
 FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 	JOIN pg_extension e ON e.oid = d.refobjid AND extname = 'joyfuljay'
-ORDER BY 1::text COLLATE "C";
+ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 -- the type and its comments come from the registry, as the library's view does
 SELECT count(*) AS columns, count(col_description(attrelid, attnum)) AS comments
