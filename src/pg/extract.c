@@ -89,7 +89,7 @@ note_unsupported(const jj_reader_info *info, totals *t)
 		text = jj_link_text(f->link);
 		if (t->unsupported == NULL)
 			t->unsupported = text;
-				else if (strstr(psprintf(", %s", t->unsupported), psprintf(", %s", text)) == NULL)
+		else if (strstr(psprintf(", %s", t->unsupported), psprintf(", %s", text)) == NULL)
 			t->unsupported = psprintf("%s, %s", t->unsupported, text);
 	}
 }
@@ -130,7 +130,8 @@ read_source(jj_scan *scan, const jj_source *source, bool fresh, jj_sink *sink, t
 		totals		own = {0};
 
 		note_unsupported(info, &own);
-		link_error(source, own.unsupported);
+		if (own.unsupported != NULL)
+			link_error(source, own.unsupported);
 	}
 	jj_scan_close(scan, true);
 }
@@ -162,7 +163,8 @@ report(const jj_scan *scan, List *sources, const totals *t, int64 rows)
 		if (c->skipped[i] == 0)
 			continue;
 		appendStringInfo(&reasons, "%s" UINT64_FORMAT " %s", skipped > t->unusable ? ", " : "", (uint64) c->skipped[i], jj_skip_name[i]);
-		if (i == JJ_SKIP_LINK_TYPE)
+		/* none if it is inside of a PPI header */
+		if (i == JJ_SKIP_LINK_TYPE && t->unsupported != NULL)
 			appendStringInfo(&reasons, " (%s)", t->unsupported);
 		skipped += c->skipped[i];
 	}
