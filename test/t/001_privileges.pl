@@ -64,6 +64,8 @@ fails('nobody_special', "SELECT count(*) FROM jj_extract(ARRAY['$file'])", $deni
 succeeds('reader', "SELECT count(*) FROM jj_extract(ARRAY['$file'])", $flows, 'member, array');
 fails('nobody_special', "SELECT packets FROM jj_pcap_info('$file')", $denied, 'without privilege, jj_pcap_info');
 succeeds('reader', "SELECT packets FROM jj_pcap_info('$file')", 384, 'member, jj_pcap_info');
+fails('nobody_special', "SELECT count(*) FROM jj_packets('$file')", $denied, 'without privilege, jj_packets');
+succeeds('reader', "SELECT count(*) FROM jj_packets('$file')", 384, 'member, jj_packets');
 fails('nobody_special', "SELECT count(*) FROM jj_extract('$dir/no_such_file')", $denied, 'without privilege, nothing is said about files that are not there');
 
 # GRANT EXECUTE is no substitute for the right to read files
@@ -72,7 +74,7 @@ $node->safe_psql('postgres', q{
 	DECLARE
 		f regprocedure;
 	BEGIN
-		FOR f IN SELECT oid FROM pg_proc WHERE proname IN ('jj_extract', 'jj_pcap_info') LOOP
+		FOR f IN SELECT oid FROM pg_proc WHERE proname IN ('jj_extract', 'jj_packets', 'jj_pcap_info') LOOP
 			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO granted', f);
 		END LOOP;
 	END $$;

@@ -324,6 +324,64 @@ columns(void)
 	is_text(run(&o), "", "no frame, no row");
 }
 
+/* What the engine says of each frame, against what it says of the flows. */
+static void
+observation(void)
+{
+	jj_options	o = defaults();
+	jj_allocator a = jj_malloc_allocator();
+	jj_error	err;
+	jj_engine  *e;
+	jj_filter  *filter;
+	jj_observation seen[JJ_BATCH];
+	const jj_row *row;
+	bool		have;
+	unsigned	sampled = 0;
+
+	start(), whole(), dgram(1), add(1, (const uint8_t *) "0123456789ab\x08\x06", 14);
+	now += 100, tcp(1, S, 9000, 0, 0);
+	ok(jj_filter_open(&filter, "not udp", &a, &err) == JJ_OK && jj_engine_open(&e, &o, filter, &a, &err) == JJ_OK
+	   && jj_engine_source(e, "seen", true, &err) == JJ_OK, "an engine");
+	jj_engine_observe(e, seen);
+	for (uint32_t i = 0; i < n_frames; i += 3)
+	{
+		uint32_t	n = n_frames - i < 3 ? n_frames - i : 3;
+
+		memset(seen, 0xff, sizeof(seen));
+		ok(jj_engine_feed(e, frames + i, n, &err) == JJ_OK, "frames from %u", i);
+		for (uint32_t k = 0; k < n; k++)
+		{
+			const jj_observation *s = &seen[k];
+
+			if (i + k == 7 || i + k == 8)
+				ok(s->packet == NULL && s->skip == (i + k == 7 ? JJ_SKIP_FILTERED : JJ_SKIP_NON_IP), "frame %u gives no flow", i + k);
+			else
+				ok(s->skip == JJ_SKIP_NONE && s->packet->index == i + k + 1 && strcmp(s->capture, "seen") == 0 && s->first_frame == (i + k < 7 ? 1U : 10U)
+				   && s->packet->t == frames[i + k].ts - frames[s->first_frame - 1].ts && s->packet->dir == (memcmp(s->packet->src + 12, host[1], 4) != 0),
+				   "frame %u: flow, clock and direction", i + k);
+		}
+		while (jj_engine_next(e, &row, &have, &err) == JJ_OK && have)
+			;
+	}
+	jj_engine_observe(e, NULL);
+	memset(seen, 0xff, sizeof(seen));
+	ok(jj_engine_feed(e, frames, 1, &err) == JJ_OK && seen[0].first_frame == UINT64_MAX, "nothing is said any more");
+	jj_engine_close(e);
+	jj_filter_close(filter);
+
+	start();
+	for (int i = 0; i < 60; i++)
+		dgram(i);
+	o.sampling_rate = 0.5;
+	ok(jj_engine_open(&e, &o, NULL, &a, &err) == JJ_OK, "an engine that samples");
+	jj_engine_observe(e, seen);
+	ok(jj_engine_feed(e, frames, n_frames, &err) == JJ_OK, "60 flows");
+	for (uint32_t i = 0; i < n_frames; i++)
+		sampled += seen[i].packet != NULL && seen[i].skip == JJ_SKIP_SAMPLED && seen[i].capture == NULL;
+	ok(sampled > 0 && sampled == jj_engine_counters(e)->skipped[JJ_SKIP_SAMPLED] && sampled < n_frames, "%u not in the sample", sampled);
+	jj_engine_close(e);
+}
+
 int
 main(void)
 {
@@ -333,5 +391,6 @@ main(void)
 	no_memory();
 	arguments();
 	columns();
+	observation();
 	return done_testing();
 }
