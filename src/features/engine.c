@@ -337,6 +337,7 @@ in_sample(const jj_options *o, const jj_key *key)
 static jj_code
 take_frame(jj_engine *e, const jj_frame *frame, uint32_t n, jj_skip *skip, jj_error *err)
 {
+	*skip = JJ_SKIP_NONE;
 	e->counters.frames++;
 	e->counters.captured_bytes += frame->caplen;
 	e->counters.wire_bytes += frame->wirelen;
