@@ -90,7 +90,7 @@ note_unsupported(const jj_reader_info *info, totals *t)
 		text = jj_link_text(f->link);
 		if (t->unsupported == NULL)
 			t->unsupported = text;
-				else if (strstr(psprintf(", %s", t->unsupported), psprintf(", %s", text)) == NULL)
+		else if (strstr(psprintf(", %s", t->unsupported), psprintf(", %s", text)) == NULL)
 			t->unsupported = psprintf("%s, %s", t->unsupported, text);
 	}
 }

@@ -113,7 +113,7 @@ extern void jj_scan_rows(jj_scan *scan, int64 rows);
 /* Raise an engine error; path is that of the source, or NULL. */
 extern void jj_raise(const jj_error *error, const char *path) pg_attribute_noreturn();
 
-/* "147 (USER0)", palloc'd. */
+/* "147 USER0", or the number alone if there is no name; palloc'd. */
 extern char *jj_link_text(uint32 link);
 
 /* Name of a LINKTYPE_ number, or NULL. */

@@ -146,7 +146,7 @@ jj_link_text(uint32 link)
 {
 	const char *name = jj_link_name(link);
 
-	return psprintf("%u (%s)", link, name != NULL ? name : "no name");
+	return name != NULL ? psprintf("%u %s", link, name) : psprintf("%u", link);
 }
 
 /* Open a regular file, for reading. */

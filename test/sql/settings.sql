@@ -38,7 +38,7 @@ SET joyfuljay.sampling_seed = '12345678901234567890';
 SET joyfuljay.continue = on;
 SET joyfuljay.features = 'flow_meta, size, JJ-CORE';
 SELECT name, value FROM jj_settings WHERE value <> default_value;
-SELECT count(*) > 0 AS some, max(cardinality(pkt_len_sequence)) AS sequence, count(dst_mac) AS mac, bool_or(end_reason = 'evicted') AS evicted FROM jj_extract('jj_captures/many_udp.pcap');
+SELECT count(*) > 0 AS some, max(cardinality(pkt_len_sequence)) AS sequence, count(mac_dst) AS mac, bool_or(end_reason = 'evicted') AS evicted FROM jj_extract('jj_captures/many_udp.pcap');
 RESET ALL;
 SELECT count(*) FROM jj_settings WHERE value <> default_value;
 
