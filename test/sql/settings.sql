@@ -51,8 +51,11 @@ SET joyfuljay.max_concurrent_flows = -1;
 SET joyfuljay.flow_eviction_strategy = 'random';
 SET joyfuljay.tunnels = 'both';
 SET joyfuljay.vlan_in_key = 'maybe';
+-- the server's own words, which differ between versions
+\set VERBOSITY sqlstate
 SET joyfuljay.burst_threshold_ms = 0;
 SET joyfuljay.burst_threshold_ms = '2h';
+\set VERBOSITY default
 SET joyfuljay.max_sequence_length = 65536;
 SET joyfuljay.max_samples_per_flow = 1;
 SET joyfuljay.sampling_rate = 1.5;
