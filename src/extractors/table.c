@@ -40,6 +40,21 @@ jj_head_keep(jj_head *h, const jj_sample *s, uint32_t n, uint32_t max, bool whol
 	return true;
 }
 
+bool
+jj_lengths_add(jj_lengths *l, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
+{
+	l->tally = whole ? &w->tally : &l->own;
+	if (whole && w->tallied)
+		return true;
+	if (whole)
+		jj_tally_clear(&w->tally);
+	for (uint32_t i = 0; i < n; i++)
+		if (!jj_tally_add(l->tally, s[i].ip_len, (unsigned) (s[i].t_dir & 1), &w->allocator))
+			return false;
+	w->tallied = whole;
+	return true;
+}
+
 void
 jj_work_free(jj_work *w)
 {
