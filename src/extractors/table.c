@@ -12,6 +12,7 @@ const jj_extractor *const jj_extractor_table[] = {
 	&jj_extract_size,
 	&jj_extract_ip_extended,
 	&jj_extract_tcp,
+	&jj_extract_icmp,
 	&jj_extract_mac,
 };
 
