@@ -90,6 +90,7 @@ extern const jj_extractor jj_extract_size;
 extern const jj_extractor jj_extract_tcp;
 extern const jj_extractor jj_extract_mac;
 extern const jj_extractor jj_extract_ip_extended;
+extern const jj_extractor jj_extract_ipv6_options;
 extern const jj_extractor jj_extract_icmp;
 
 /* All groups, in the order in which packets touch their states. */
