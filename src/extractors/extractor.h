@@ -92,6 +92,7 @@ extern const jj_extractor jj_extract_mac;
 extern const jj_extractor jj_extract_ip_extended;
 extern const jj_extractor jj_extract_ipv6_options;
 extern const jj_extractor jj_extract_icmp;
+extern const jj_extractor jj_extract_padding;
 
 /* All groups, in the order in which packets touch their states. */
 extern const jj_extractor *const jj_extractor_table[];

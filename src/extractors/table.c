@@ -10,6 +10,7 @@ const jj_extractor *const jj_extractor_table[] = {
 	&jj_extract_flow_meta,
 	&jj_extract_timing,
 	&jj_extract_size,
+	&jj_extract_padding,
 	&jj_extract_ip_extended,
 	&jj_extract_ipv6_options,
 	&jj_extract_tcp,
