@@ -93,6 +93,7 @@ extern const jj_extractor jj_extract_ip_extended;
 extern const jj_extractor jj_extract_ipv6_options;
 extern const jj_extractor jj_extract_icmp;
 extern const jj_extractor jj_extract_padding;
+extern const jj_extractor jj_extract_entropy;
 
 /* All groups, in the order in which packets touch their states. */
 extern const jj_extractor *const jj_extractor_table[];

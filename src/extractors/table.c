@@ -15,6 +15,7 @@ const jj_extractor *const jj_extractor_table[] = {
 	&jj_extract_ipv6_options,
 	&jj_extract_tcp,
 	&jj_extract_icmp,
+	&jj_extract_entropy,
 	&jj_extract_mac,
 };
 
