@@ -20,7 +20,7 @@ GENERATOR_SRC = src/features/generate.c
 
 ENGINE_SRCS := $(filter-out $(GENERATOR_SRC),$(sort $(wildcard src/capture/*.c src/packet/*.c src/flow/*.c src/extractors/*.c src/features/*.c)))
 PG_SRCS := $(sort $(wildcard src/pg/*.c))
-HEADERS := $(wildcard src/*/*.h) src/features/features.def
+HEADERS := $(wildcard src/*/*.h) src/features/features.def src/pg/packets.def
 ENGINE_OBJS = $(ENGINE_SRCS:.c=.o)
 OBJS = $(ENGINE_OBJS) $(PG_SRCS:.c=.o)
 

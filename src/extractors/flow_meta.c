@@ -3,10 +3,6 @@
  */
 #include "extractors/extractor.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
 static const struct
 {
 	uint16_t	port;
@@ -38,26 +34,12 @@ emit_port_class(int32_t port, jj_row *row)
 static void
 emit_headers(const jj_flow *f, jj_row *row)
 {
-	char		text[JJ_MAX_LABELS * 12];
-	size_t		used = 0;
+	char		text[JJ_LABELS_TEXT];
 	unsigned	n = f->n_labels < JJ_MAX_LABELS ? f->n_labels : JJ_MAX_LABELS;
 
 	jj_row_int(row, JJ_F_num_hdrs, n);
-	if (!jj_row_wants(row, JJ_F_hdr_desc))
-		return;
-	for (unsigned i = 0; i < n; i++)
-	{
-		const char *name = jj_label_name[f->labels[i]];
-		size_t		size = strlen(name);
-
-		if (i > 0)
-			text[used++] = '-';
-		memcpy(text + used, name, size);
-		used += size;
-		if (f->labels[i] == JJ_L_PROTO)
-			used += (size_t) snprintf(text + used, sizeof(text) - used, "%u", f->key.proto);
-	}
-	jj_row_put(row, JJ_F_hdr_desc, text, used);
+	if (jj_row_wants(row, JJ_F_hdr_desc))
+		jj_row_put(row, JJ_F_hdr_desc, text, jj_labels_text(text, f->labels, n, f->key.proto));
 }
 
 static void
@@ -72,18 +54,9 @@ emit_encapsulation(const jj_encapsulation *e, jj_row *row)
 	}
 	if (e->n_tunnels > 0)
 	{
-		char		text[JJ_MAX_TUNNELS * 24];
-		size_t		used = 0;
+		char		text[JJ_TUNNELS_TEXT];
 
-		for (unsigned i = 0; i < e->n_tunnels; i++)
-		{
-			const jj_tunnel *t = &e->tunnels[i];
-
-			used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%s", i == 0 ? "" : "/", jj_tunnel_name[t->type]);
-			if (t->has_id)
-				used += (size_t) snprintf(text + used, sizeof(text) - used, ":%" PRIu32, t->id);
-		}
-		jj_row_put(row, JJ_F_tunnel, text, used);
+		jj_row_put(row, JJ_F_tunnel, text, jj_tunnels_text(text, e->tunnels, e->n_tunnels));
 		jj_row_inet(row, JJ_F_tunnel_src_ip, e->outer_src, e->outer_version);
 		jj_row_inet(row, JJ_F_tunnel_dst_ip, e->outer_dst, e->outer_version);
 	}

@@ -37,6 +37,8 @@ struct jj_engine
 
 	jj_packet	packet[JJ_BATCH];
 	jj_lookup	lookup[JJ_BATCH];
+	jj_observation *seen;		/* the caller's; NULL: nobody looks */
+	uint8_t		seen_at[JJ_BATCH];	/* for each packet its place there */
 };
 
 void
@@ -334,14 +336,11 @@ in_sample(const jj_options *o, const jj_key *key)
 	return (double) (h & ((UINT64_C(1) << 53) - 1)) < o->sampling_rate * 9007199254740992.0;
 }
 
-/* Decode a frame into slot n and find its key; *taken is false if it gives no packet. */
+/* Decode a frame into slot n; *skip says why it gives no packet. */
 static jj_code
-take_frame(jj_engine *e, const jj_frame *frame, uint32_t n, bool *taken, jj_error *err)
+take_frame(jj_engine *e, const jj_frame *frame, uint32_t n, jj_skip *skip, jj_error *err)
 {
-	jj_packet  *p = &e->packet[n];
-	jj_skip		skip;
-
-	*taken = false;
+	*skip = JJ_SKIP_NONE;
 	e->counters.frames++;
 	e->counters.captured_bytes += frame->caplen;
 	e->counters.wire_bytes += frame->wirelen;
@@ -354,22 +353,50 @@ take_frame(jj_engine *e, const jj_frame *frame, uint32_t n, bool *taken, jj_erro
 			return code;
 		if (!pass)
 		{
-			e->counters.skipped[JJ_SKIP_FILTERED]++;
+			*skip = JJ_SKIP_FILTERED;
+			e->counters.skipped[*skip]++;
 			return JJ_OK;
 		}
 	}
 	if (!jj_table_tick(&e->table, frame->ts))
 		return out_of_memory(err);
-	skip = jj_decode(frame, e->work.options.inner_tunnels, p);
-	if (skip != JJ_SKIP_NONE)
+	*skip = jj_decode(frame, e->work.options.inner_tunnels, &e->packet[n]);
+	if (*skip != JJ_SKIP_NONE)
 	{
-		if (skip == JJ_SKIP_LINK_TYPE && e->counters.skipped[skip] == 0)
+		if (*skip == JJ_SKIP_LINK_TYPE && e->counters.skipped[*skip] == 0)
 			e->counters.unsupported_link = frame->link;
-		e->counters.skipped[skip]++;
-		return JJ_OK;
+		e->counters.skipped[*skip]++;
 	}
-	*taken = true;
 	return JJ_OK;
+}
+
+void
+jj_engine_observe(jj_engine *e, jj_observation *seen)
+{
+	e->seen = seen;
+}
+
+/* Say that frame i gives the packet in slot n, or why it gives none. */
+static void
+observe_frame(jj_engine *e, uint32_t i, uint32_t n, jj_skip skip)
+{
+	memset(&e->seen[i], 0, sizeof(e->seen[i]));
+	e->seen[i].skip = skip;
+	if (skip == JJ_SKIP_NONE)
+	{
+		e->seen[i].packet = &e->packet[n];
+		e->seen_at[n] = (uint8_t) i;
+	}
+}
+
+/* Say of which flow the packet in slot n is. */
+static void
+observe_flow(jj_engine *e, uint32_t n, const jj_flow *f)
+{
+	jj_observation *o = &e->seen[e->seen_at[n]];
+
+	o->first_frame = f->first_frame;
+	o->capture = e->source[f->capture];
 }
 
 jj_code
@@ -382,12 +409,14 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 		return jj_fail(err, JJ_ERR_ARGUMENT, "a batch of %u frames is longer than %d", n, JJ_BATCH);
 	for (uint32_t i = 0; i < n; i++)
 	{
-		bool		good;
-		jj_code		code = take_frame(e, &frames[i], taken, &good, err);
+		jj_skip		skip;
+		jj_code		code = take_frame(e, &frames[i], taken, &skip, err);
 
 		if (code != JJ_OK)
 			return code;
-		if (good)
+		if (JJ_UNLIKELY(e->seen != NULL))
+			observe_frame(e, i, taken, skip);
+		if (skip == JJ_SKIP_NONE)
 		{
 			if (!jj_table_lookup(t, &e->packet[taken], &e->lookup[taken]))
 				return out_of_memory(err);
@@ -408,11 +437,15 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 		if (e->work.options.sampling_rate < 1 && !in_sample(&e->work.options, &e->lookup[i].key))
 		{
 			e->counters.skipped[JJ_SKIP_SAMPLED]++;
+			if (e->seen != NULL)
+				e->seen[e->seen_at[i]].skip = JJ_SKIP_SAMPLED;
 			continue;
 		}
 		f = jj_table_add(t, p, &e->lookup[i], e->sources - 1, &ends);
 		if (f == NULL || !update_flow(e, f, p))
 			return out_of_memory(err);
+		if (JJ_UNLIKELY(e->seen != NULL))
+			observe_flow(e, i, f);
 		e->counters.decoded++;
 		e->counters.truncated += p->truncated;
 		if (ends && !jj_table_end(t, f, p->tcp_flags & JJ_TCP_RST ? JJ_END_TCP_RESET : JJ_END_TCP_CLOSE, t->now))

@@ -96,6 +96,18 @@ extern jj_code jj_engine_source(jj_engine *e, const char *name, bool fresh, jj_e
 /* Take n <= JJ_BATCH frames in capture order; their bytes are not needed afterwards. */
 extern jj_code jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err);
 
+/* What became of a frame. */
+typedef struct jj_observation
+{
+	const jj_packet *packet;	/* NULL if it was skipped before there was one; valid until the next feed */
+	jj_skip		skip;			/* JJ_SKIP_NONE: the packet is one of the flow below, and its t and dir are set */
+	uint64_t	first_frame;	/* with capture, which flow: as the columns of these names say */
+	const char *capture;		/* as long as the engine lives */
+} jj_observation;
+
+/* From now on, each feed says in seen[i] what became of frames[i]; seen has room for JJ_BATCH and stays the caller's. NULL ends that. */
+extern void jj_engine_observe(jj_engine *e, jj_observation *seen);
+
 /* No more frames: every flow ends. */
 extern jj_code jj_engine_finish(jj_engine *e, jj_error *err);
 

@@ -57,6 +57,34 @@ put_type(void)
 	}
 }
 
+static const struct
+{
+	const char *name;
+	jj_type		type;
+	const char *definition;
+}			packet_columns[] = {
+#define JJ_COLUMN(name, type, definition) {#name, JJ_##type, definition},
+#include "pg/packets.def"
+#undef JJ_COLUMN
+};
+
+static void
+put_packet_type(void)
+{
+	const size_t n = sizeof(packet_columns) / sizeof(packet_columns[0]);
+
+	puts("CREATE TYPE jj_packet AS (");
+	for (size_t i = 0; i < n; i++)
+		printf("\t%s %s%s\n", packet_columns[i].name, jj_type_sql(packet_columns[i].type), i + 1 < n ? "," : "");
+	puts(");\n");
+	for (size_t i = 0; i < n; i++)
+	{
+		printf("COMMENT ON COLUMN jj_packet.%s IS '", packet_columns[i].name);
+		put_escaped(packet_columns[i].definition, "'", '\'');
+		puts("';");
+	}
+}
+
 static int
 put_sql(void)
 {
@@ -66,6 +94,8 @@ put_sql(void)
 	{
 		if (strcmp(line, "@jj_flow@\n") == 0)
 			put_type();
+		else if (strcmp(line, "@jj_packet@\n") == 0)
+			put_packet_type();
 		else
 			fputs(line, stdout);
 	}

@@ -10,8 +10,9 @@
 /*
  * Decode one frame. With inner, tunnels are taken off (at most
  * JJ_MAX_TUNNELS) and the packet is the innermost IP packet whose header could
- * be read; otherwise it is the outermost. *p is filled only if JJ_SKIP_NONE
- * is returned. Reads no byte beyond frame->caplen. Lengths come from headers;
+ * be read; otherwise it is the outermost. Unless JJ_SKIP_NONE is returned, only
+ * labels, VLANs, hardware addresses and eth_type are set, as far as they were
+ * read. Reads no byte beyond frame->caplen. Lengths come from headers;
  * an IP length of 0 (segmentation offload) takes the rest of the frame.
  */
 extern jj_skip jj_decode(const jj_frame *frame, bool inner, jj_packet *p);

@@ -141,6 +141,14 @@ typedef struct jj_packet
 	uint8_t		dir;			/* 0 from the initiator, 1 from the responder */
 } jj_packet;
 
+/* Headers as in hdr_desc: labels joined by '-', upper_proto for JJ_L_PROTO; bytes written, without terminator. */
+#define JJ_LABELS_TEXT (JJ_MAX_LABELS * 12)
+extern size_t jj_labels_text(char out[JJ_LABELS_TEXT], const uint8_t *labels, unsigned n, uint8_t upper_proto);
+
+/* Tunnels as in the column of this name: "vxlan:5/4in6"; bytes written, without terminator. */
+#define JJ_TUNNELS_TEXT (JJ_MAX_TUNNELS * 24)
+extern size_t jj_tunnels_text(char out[JJ_TUNNELS_TEXT], const jj_tunnel *tunnels, unsigned n);
+
 /* The label of an upper-layer protocol number, JJ_L_PROTO for one without a name. */
 extern jj_label jj_protocol_label(uint8_t proto);
 

@@ -1,5 +1,5 @@
 /*
- * jj_extract: captures to rows of jj_flow.
+ * Captures through the engine, and jj_extract: captures to rows of jj_flow.
  */
 #include "pg/pg.h"
 
@@ -14,7 +14,6 @@ typedef struct totals
 {
 	uint64		packets;		/* records, unusable ones included */
 	uint64		unusable;		/* of an interface that is not described */
-	int64		rows;
 	char	   *unsupported;	/* names of the link types that were not supported, or NULL */
 } totals;
 
@@ -43,12 +42,11 @@ open_engine(jj_scan *scan, const char *filter, jj_options *options)
 	return scan->engine;
 }
 
-/* Store the rows of the flows that have ended. */
+/* Take the flows that have ended out of the engine. */
 static void
-store_rows(jj_scan *scan, jj_row_writer *writer, totals *t)
+take_flows(jj_scan *scan, jj_sink *sink)
 {
 	jj_error	error = {0};
-	const int64 before = t->rows;
 	const jj_row *row;
 	bool		have;
 
@@ -59,12 +57,13 @@ store_rows(jj_scan *scan, jj_row_writer *writer, totals *t)
 			jj_raise(&error, NULL);
 		if (!have)
 			break;
-		jj_row_write(writer, row);
-		if (++t->rows % 1024 == 0)
-			jj_scan_rows(scan, t->rows);
+		if (sink->flow == NULL)
+			continue;
+		sink->flow(sink, row);
+		if (sink->rows % 1024 == 0)
+			jj_scan_rows(scan, sink->rows);
 	}
-	if (t->rows != before)
-		jj_scan_rows(scan, t->rows);
+	jj_scan_rows(scan, sink->rows);
 }
 
 static void
@@ -96,7 +95,7 @@ note_unsupported(const jj_reader_info *info, totals *t)
 }
 
 static void
-extract_source(jj_scan *scan, const jj_source *source, bool fresh, jj_row_writer *writer, totals *t)
+read_source(jj_scan *scan, const jj_source *source, bool fresh, jj_sink *sink, totals *t)
 {
 	const uint64 unsupported_before = jj_engine_counters(scan->engine)->skipped[JJ_SKIP_LINK_TYPE];
 	const jj_reader_info *info;
@@ -110,14 +109,18 @@ extract_source(jj_scan *scan, const jj_source *source, bool fresh, jj_row_writer
 		link_error(source, jj_link_text(info->ifaces[0].link));
 	if (jj_engine_source(scan->engine, source->name, fresh, &error) != JJ_OK)
 		jj_raise(&error, NULL);
-	store_rows(scan, writer, t);
+	take_flows(scan, sink);
 	while ((n = jj_scan_next(scan, frames, JJ_BATCH)) > 0)
 	{
 		if (jj_engine_feed(scan->engine, frames, n, &error) != JJ_OK)
 			jj_raise(&error, source);
-		store_rows(scan, writer, t);
+		if (sink->packets != NULL)
+			sink->packets(sink, source, frames, n, frames[n - 1].index);
+		take_flows(scan, sink);
 	}
 	info = jj_reader_info_get(scan->reader);
+	if (sink->packets != NULL)
+		sink->packets(sink, source, NULL, 0, info->packets);
 	t->packets += info->packets;
 	t->unusable += info->unusable;
 	note_unsupported(info, t);
@@ -134,7 +137,7 @@ extract_source(jj_scan *scan, const jj_source *source, bool fresh, jj_row_writer
 
 /* Say which packets gave no flow, and why there are no rows if there are none. */
 static void
-report(const jj_scan *scan, List *sources, const totals *t)
+report(const jj_scan *scan, List *sources, const totals *t, int64 rows)
 {
 	const jj_counters *c = jj_engine_counters(scan->engine);
 	const jj_source *first = sources != NIL ? linitial(sources) : NULL;
@@ -171,7 +174,7 @@ report(const jj_scan *scan, List *sources, const totals *t)
 				(errmsg("no rows: there are no packets in %s", where)));
 	else if (skipped == 0)
 		return;
-	else if (t->rows == 0)
+	else if (rows == 0)
 		ereport(NOTICE,
 				(errmsg("no rows: none of the " UINT64_FORMAT " packets in %s gave a flow: %s", t->packets, where, reasons.data)));
 	else
@@ -179,29 +182,25 @@ report(const jj_scan *scan, List *sources, const totals *t)
 				(errmsg(UINT64_FORMAT " of " UINT64_FORMAT " packets in %s gave no flow: %s", skipped, t->packets, where, reasons.data)));
 }
 
-/* All three functions; their last arguments are the same. */
-static Datum
-extract(FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_call_options *options)
+void
+jj_run(List *sources, const char *filter, const jj_call_options *options, jj_sink *sink)
 {
 	jj_call_options own = *options;
 	totals		t = {0};
 	jj_error	error = {0};
-	jj_row_writer *writer;
-	jj_scan    *scan;
+	jj_scan    *scan = jj_scan_begin(sources);
 	ListCell   *cell;
 
-	InitMaterializedSRF(fcinfo, 0);
-	writer = jj_row_writer_create((ReturnSetInfo *) fcinfo->resultinfo);
-	scan = jj_scan_begin(sources);
 	open_engine(scan, filter, &own.engine);
+	if (sink->packets != NULL)
+		jj_engine_observe(scan->engine, sink->seen);
 	foreach(cell, sources)
-		extract_source(scan, lfirst(cell), !own.keep_flows, writer, &t);
+		read_source(scan, lfirst(cell), !own.keep_flows, sink, &t);
 	if (jj_engine_finish(scan->engine, &error) != JJ_OK)
 		jj_raise(&error, NULL);
-	store_rows(scan, writer, &t);
-	report(scan, sources, &t);
+	take_flows(scan, sink);
+	report(scan, sources, &t, sink->rows);
 	jj_scan_end(scan);
-	return (Datum) 0;
 }
 
 /* Arguments 2 and 3: filter, NULL for none, and options. */
@@ -215,7 +214,7 @@ common_arguments(FunctionCallInfo fcinfo, jj_call_options *options)
 }
 
 Datum
-jj_extract_path(PG_FUNCTION_ARGS)
+jj_call_path(FunctionCallInfo fcinfo, jj_capture_function function)
 {
 	jj_call_options options;
 	const char *filter;
@@ -223,11 +222,11 @@ jj_extract_path(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		null_argument("path", "Give the path of a file, a directory or a pattern.");
 	filter = common_arguments(fcinfo, &options);
-	return extract(fcinfo, jj_sources_from_path(text_to_cstring(PG_GETARG_TEXT_PP(0))), filter, &options);
+	return function(fcinfo, jj_sources_from_path(text_to_cstring(PG_GETARG_TEXT_PP(0))), filter, &options);
 }
 
 Datum
-jj_extract_paths(PG_FUNCTION_ARGS)
+jj_call_paths(FunctionCallInfo fcinfo, jj_capture_function function)
 {
 	jj_call_options options;
 	const char *filter;
@@ -235,11 +234,11 @@ jj_extract_paths(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		null_argument("paths", "Give an array of paths: files, directories or patterns.");
 	filter = common_arguments(fcinfo, &options);
-	return extract(fcinfo, jj_sources_from_array(PG_GETARG_ARRAYTYPE_P(0)), filter, &options);
+	return function(fcinfo, jj_sources_from_array(PG_GETARG_ARRAYTYPE_P(0)), filter, &options);
 }
 
 Datum
-jj_extract_bytea(PG_FUNCTION_ARGS)
+jj_call_bytea(FunctionCallInfo fcinfo, jj_capture_function function)
 {
 	jj_call_options options;
 	const char *filter;
@@ -247,5 +246,44 @@ jj_extract_bytea(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		null_argument("capture", "Give the bytes of a capture file.");
 	filter = common_arguments(fcinfo, &options);
-	return extract(fcinfo, jj_source_from_bytea(PG_GETARG_BYTEA_PP(0)), filter, &options);
+	return function(fcinfo, jj_source_from_bytea(PG_GETARG_BYTEA_PP(0)), filter, &options);
+}
+
+/* ---- jj_extract */
+
+static void
+write_flow(jj_sink *sink, const jj_row *row)
+{
+	jj_row_write(sink->state, row);
+	sink->rows++;
+}
+
+static Datum
+extract(FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_call_options *options)
+{
+	jj_sink		sink = {0};
+
+	InitMaterializedSRF(fcinfo, 0);
+	sink.state = jj_row_writer_create((ReturnSetInfo *) fcinfo->resultinfo);
+	sink.flow = write_flow;
+	jj_run(sources, filter, options, &sink);
+	return (Datum) 0;
+}
+
+Datum
+jj_extract_path(PG_FUNCTION_ARGS)
+{
+	return jj_call_path(fcinfo, extract);
+}
+
+Datum
+jj_extract_paths(PG_FUNCTION_ARGS)
+{
+	return jj_call_paths(fcinfo, extract);
+}
+
+Datum
+jj_extract_bytea(PG_FUNCTION_ARGS)
+{
+	return jj_call_bytea(fcinfo, extract);
 }

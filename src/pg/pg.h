@@ -131,12 +131,55 @@ extern char *jj_to_utf8(const char *text);
 /* The same, but in the server's encoding: what a message can show. */
 extern char *jj_shown(const char *text);
 
+/* ---- extract.c: captures through the engine */
+
+/* What takes the results of a call. */
+typedef struct jj_sink
+{
+	void	   *state;
+	int64		rows;			/* written so far */
+	void		(*flow) (struct jj_sink *sink, const jj_row *row);	/* that has ended; or NULL */
+	jj_observation *seen;		/* room for JJ_BATCH, if packets is set */
+
+	/*
+	 * The next frames of a source, or NULL; seen says what became of them.
+	 * last is the number of the last packet record so far; at the end of the
+	 * source there are no frames.
+	 */
+	void		(*packets) (struct jj_sink *sink, const jj_source *source, const jj_frame *frames, uint32 n, uint64 last);
+} jj_sink;
+
+/* Read all sources and hand results to the sink; says which packets gave no flow. */
+extern void jj_run(List *sources, const char *filter, const jj_call_options *options, jj_sink *sink);
+
+/* A set-returning function of sources, filter (NULL for none) and options, from its first arguments: path, paths or capture. */
+typedef Datum (*jj_capture_function) (FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_call_options *options);
+
+extern Datum jj_call_path(FunctionCallInfo fcinfo, jj_capture_function function);
+extern Datum jj_call_paths(FunctionCallInfo fcinfo, jj_capture_function function);
+extern Datum jj_call_bytea(FunctionCallInfo fcinfo, jj_capture_function function);
+
 /* ---- row.c: rows to tuples */
 
 typedef struct jj_row_writer jj_row_writer;
 
 extern jj_row_writer *jj_row_writer_create(ReturnSetInfo *rsinfo);
 extern void jj_row_write(jj_row_writer *writer, const jj_row *row);
+
+/*
+ * Where the n columns, of these names and types, lie in a row type: column[i]
+ * is an attribute's index, -1 if it has none. They match one by one unless the
+ * extension's SQL is of another version than the library; an attribute that is
+ * no column is an error.
+ */
+extern void jj_map_columns(TupleDesc desc, const char *type, const char *const *names, const jj_type *types, int n, int *column);
+
+/* Values, palloc'd. Texts are UTF-8, addresses of 4 or 16 bytes; an array's elements lie without gaps, size and width are bytes. */
+extern Datum jj_text_datum(const char *bytes, size_t size);
+extern Datum jj_bytea_datum(const uint8 *bytes, uint32 size);
+extern Datum jj_inet_datum(const uint8 *bytes, uint32 size);
+extern Datum jj_mac_datum(const uint8 *bytes);
+extern Datum jj_plain_array(const void *bytes, uint32 size, uint32 width, Oid type);
 
 /* Capture time in ns to a timestamp, cut to microseconds. */
 extern TimestampTz jj_timestamp(int64 ns);

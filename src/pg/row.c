@@ -43,40 +43,52 @@ static const Oid type_oid[] = {
 	[JJ_INET_ARRAY] = INETARRAYOID,
 };
 
-/* Find each feature's column. They match one by one unless the extension's SQL is of another version than the library. */
-static void
-map_columns(jj_row_writer *w)
+void
+jj_map_columns(TupleDesc desc, const char *type, const char *const *names, const jj_type *types, int n, int *column)
 {
 	int			found = 0;
 
-	for (int f = 0; f < JJ_FEATURES; f++)
-		w->column[f] = -1;
-	for (int i = 0, f = 0; i < w->desc->natts; i++, f++)
+	for (int c = 0; c < n; c++)
+		column[c] = -1;
+	for (int i = 0, c = 0; i < desc->natts; i++, c++)
 	{
-		Form_pg_attribute a = TupleDescAttr(w->desc, i);
+		Form_pg_attribute a = TupleDescAttr(desc, i);
 
 		if (a->attisdropped)
 			continue;
-		for (int tried = 0; tried < JJ_FEATURES; tried++, f++)
+		for (int tried = 0; tried < n; tried++, c++)
 		{
-			f = f >= JJ_FEATURES ? 0 : f;
-			if (strcmp(NameStr(a->attname), jj_feature_table[f].name) == 0)
+			c = c >= n ? 0 : c;
+			if (strcmp(NameStr(a->attname), names[c]) == 0)
 				break;
 		}
-		if (f < JJ_FEATURES && strcmp(NameStr(a->attname), jj_feature_table[f].name) == 0
-			&& a->atttypid == type_oid[jj_feature_table[f].type])
+		if (c < n && strcmp(NameStr(a->attname), names[c]) == 0 && a->atttypid == type_oid[types[c]])
 		{
-			w->column[f] = i;
+			column[c] = i;
 			found++;
 			continue;
 		}
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of type jj_flow is not one of library version %s", NameStr(a->attname), JJ_VERSION),
+				 errmsg("column \"%s\" of type %s is not one of library version %s", NameStr(a->attname), type, JJ_VERSION),
 				 errhint("Run ALTER EXTENSION joyfuljay UPDATE, or begin a new session if that was done just now.")));
 	}
 	if (found == 0)
-		elog(ERROR, "type jj_flow has no columns");
+		elog(ERROR, "type %s has no columns", type);
+}
+
+static void
+map_features(jj_row_writer *w)
+{
+	const char *names[JJ_FEATURES];
+	jj_type		types[JJ_FEATURES];
+
+	for (int f = 0; f < JJ_FEATURES; f++)
+	{
+		names[f] = jj_feature_table[f].name;
+		types[f] = (jj_type) jj_feature_table[f].type;
+	}
+	jj_map_columns(w->desc, "jj_flow", names, types, JJ_FEATURES, w->column);
 }
 
 jj_row_writer *
@@ -89,7 +101,7 @@ jj_row_writer_create(ReturnSetInfo *rsinfo)
 	w->values = palloc0(sizeof(Datum) * (size_t) w->desc->natts);
 	w->nulls = palloc(sizeof(bool) * (size_t) w->desc->natts);
 	w->memory = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay row", ALLOCSET_DEFAULT_SIZES);
-	map_columns(w);
+	map_features(w);
 	return w;
 }
 
@@ -101,8 +113,8 @@ jj_timestamp(int64 ns)
 	return us - (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
-static Datum
-text_datum(const char *bytes, size_t size)
+Datum
+jj_text_datum(const char *bytes, size_t size)
 {
 	size_t		n;
 	char	   *converted = jj_from_utf8(bytes, size, &n);
@@ -110,8 +122,8 @@ text_datum(const char *bytes, size_t size)
 	return PointerGetDatum(cstring_to_text_with_len(converted, (int) n));
 }
 
-static Datum
-inet_datum(const uint8 *bytes, uint32 size)
+Datum
+jj_inet_datum(const uint8 *bytes, uint32 size)
 {
 	inet	   *address = palloc0(sizeof(inet));
 
@@ -123,8 +135,8 @@ inet_datum(const uint8 *bytes, uint32 size)
 	return InetPGetDatum(address);
 }
 
-static Datum
-mac_datum(const uint8 *b)
+Datum
+jj_mac_datum(const uint8 *b)
 {
 	macaddr    *m = palloc(sizeof(macaddr));
 
@@ -137,9 +149,8 @@ mac_datum(const uint8 *b)
 	return MacaddrPGetDatum(m);
 }
 
-/* An array of elements without padding between them, as they lie in memory. */
-static Datum
-plain_array(const void *bytes, uint32 size, uint32 width, Oid type)
+Datum
+jj_plain_array(const void *bytes, uint32 size, uint32 width, Oid type)
 {
 	const size_t header = ARR_OVERHEAD_NONULLS(1);
 	ArrayType  *array;
@@ -170,7 +181,7 @@ text_array(const uint8 *bytes, uint32 size)
 
 		memcpy(&length, bytes, sizeof(length));
 		bytes += sizeof(length);
-		elements[n++] = text_datum((const char *) bytes, length);
+		elements[n++] = jj_text_datum((const char *) bytes, length);
 		bytes += length;
 	}
 	return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
@@ -185,7 +196,7 @@ inet_array(const uint8 *bytes, uint32 size)
 
 	while (bytes < end)
 	{
-		elements[n++] = inet_datum(bytes + 1, *bytes);
+		elements[n++] = jj_inet_datum(bytes + 1, *bytes);
 		bytes += 1 + *bytes;
 	}
 	return PointerGetDatum(construct_array(elements, n, INETOID, -1, false, TYPALIGN_INT));
@@ -199,8 +210,8 @@ jsonb_datum(const char *bytes, size_t size)
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(jj_from_utf8(bytes, size, &n)));
 }
 
-static Datum
-bytea_datum(const uint8 *bytes, uint32 size)
+Datum
+jj_bytea_datum(const uint8 *bytes, uint32 size)
 {
 	return PointerGetDatum(cstring_to_text_with_len((const char *) bytes, (int) size));
 }
@@ -246,21 +257,21 @@ feature_datum(const jj_row *row, int f)
 	switch (type)
 	{
 		case JJ_MACADDR:
-			return mac_datum(bytes);
+			return jj_mac_datum(bytes);
 		case JJ_INET:
-			return inet_datum(bytes, size);
+			return jj_inet_datum(bytes, size);
 		case JJ_TEXT:
-			return text_datum((const char *) bytes, size);
+			return jj_text_datum((const char *) bytes, size);
 		case JJ_BYTEA:
-			return bytea_datum(bytes, size);
+			return jj_bytea_datum(bytes, size);
 		case JJ_JSONB:
 			return jsonb_datum((const char *) bytes, size);
 		case JJ_FLOAT8_ARRAY:
-			return plain_array(bytes, size, sizeof(float8), FLOAT8OID);
+			return jj_plain_array(bytes, size, sizeof(float8), FLOAT8OID);
 		case JJ_INT4_ARRAY:
-			return plain_array(bytes, size, sizeof(int32), INT4OID);
+			return jj_plain_array(bytes, size, sizeof(int32), INT4OID);
 		case JJ_INT2_ARRAY:
-			return plain_array(bytes, size, sizeof(int16), INT2OID);
+			return jj_plain_array(bytes, size, sizeof(int16), INT2OID);
 		case JJ_TEXT_ARRAY:
 			return text_array(bytes, size);
 		case JJ_INET_ARRAY:

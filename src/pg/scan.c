@@ -217,7 +217,7 @@ jj_scan_close(jj_scan *scan, bool loud)
 	for (uint32 i = 0; loud && (warning = jj_reader_warning(scan->reader, i)) != NULL; i++)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
-				 errmsg("capture \"%s\": %s", scan->source->label, warning)));
+				 errmsg("capture \"%s\": %s", scan->source->label, jj_shown(warning))));
 	scan->bytes_before += (int64) jj_reader_info_get(scan->reader)->bytes_in;
 	jj_reader_close(scan->reader);
 	scan->reader = NULL;
