@@ -20,7 +20,7 @@ as_root=
 # What the tests read goes where the server's account can read it.
 if [ -n "${JJ_SERVER_DIR:-}" ]; then
 	mkdir "$JJ_SERVER_DIR/work"
-	cp -R test "$JJ_SERVER_DIR/work/test"
+	cp -R test expected "$JJ_SERVER_DIR/work"
 	JJ_CAPTURES=$JJ_SERVER_DIR/work/test/captures
 	if [ -n "${JJ_MORE_CAPTURES:-}" ]; then
 		cp -R "$JJ_MORE_CAPTURES" "$JJ_SERVER_DIR/work/more"

@@ -28,6 +28,7 @@ typedef struct jj_work
 	const char *capture;		/* name of the source in which the flow began */
 	int64_t    *gap[3];			/* room for max_samples values each, NULL until needed */
 	jj_tally	tally;			/* kept between flows for its memory */
+	bool		tallied;		/* it has the packet lengths of the flow that is ending */
 	jj_tally_entry *entry;		/* room for entry_room values */
 	uint32_t	entry_room;
 	void	   *digest;			/* EVP_MD_CTX of the Community ID */
@@ -44,6 +45,16 @@ typedef struct jj_head
 
 /* Keep at most max samples of a flow's first fold; false without memory. Release with jj_release(h->own). */
 extern bool jj_head_keep(jj_head *h, const jj_sample *s, uint32_t n, uint32_t max, bool whole, const jj_allocator *a);
+
+/* How often each IP packet length came, by direction. */
+typedef struct jj_lengths
+{
+	jj_tally   *tally;
+	jj_tally	own;			/* of a flow whose samples don't stay; release with jj_tally_free */
+} jj_lengths;
+
+/* Add the lengths of a fold. With whole they are counted once for all groups, in w->tally. False without memory. */
+extern bool jj_lengths_add(jj_lengths *l, const jj_sample *s, uint32_t n, bool whole, jj_work *w);
 
 typedef struct jj_extractor
 {
@@ -79,6 +90,10 @@ extern const jj_extractor jj_extract_size;
 extern const jj_extractor jj_extract_tcp;
 extern const jj_extractor jj_extract_mac;
 extern const jj_extractor jj_extract_ip_extended;
+extern const jj_extractor jj_extract_ipv6_options;
+extern const jj_extractor jj_extract_icmp;
+extern const jj_extractor jj_extract_padding;
+extern const jj_extractor jj_extract_entropy;
 
 /* All groups, in the order in which packets touch their states. */
 extern const jj_extractor *const jj_extractor_table[];

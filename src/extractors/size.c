@@ -4,7 +4,6 @@
 #include "extractors/extractor.h"
 
 #include <math.h>
-#include <string.h>
 
 typedef struct size_fold
 {
@@ -12,8 +11,7 @@ typedef struct size_fold
 	jj_moments	payload[2];		/* all payload lengths, by direction */
 	uint64_t	with_payload[2];
 	uint32_t	min_payload[2];	/* above 0 */
-	jj_tally   *tally;			/* packet lengths, by direction */
-	jj_tally	own_tally;		/* of a flow whose samples don't stay */
+	jj_lengths	lengths;
 	jj_head		head;
 } size_fold;
 
@@ -25,17 +23,14 @@ fold(void *acc, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
 
 	if (a->packets[0] + a->packets[1] == 0 && !jj_head_keep(&a->head, s, n, length, whole, &w->allocator))
 		return false;
-	if (whole)
-		jj_tally_clear(&w->tally);
-	a->tally = whole ? &w->tally : &a->own_tally;
+	if (!jj_lengths_add(&a->lengths, s, n, whole, w))
+		return false;
 	for (uint32_t i = 0; i < n; i++)
 	{
 		int			dir = s[i].t_dir & 1;
 		uint32_t	payload = s[i].payload_len;
 
 		a->packets[dir]++;
-		if (!jj_tally_add(a->tally, s[i].ip_len, (unsigned) dir, &w->allocator))
-			return false;
 		jj_moments_add(&a->payload[dir], payload);
 		if (payload > 0)
 		{
@@ -46,24 +41,6 @@ fold(void *acc, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
 	return true;
 }
 
-/* Moments of both directions together. */
-static jj_moments
-joined(const jj_moments *a, const jj_moments *b)
-{
-	jj_moments	m = *a;
-
-	if (b->n == 0)
-		return m;
-	if (a->n == 0)
-		return *b;
-	m.n += b->n;
-	m.min = a->min < b->min ? a->min : b->min;
-	m.max = a->max > b->max ? a->max : b->max;
-	m.sum = jj_u128_add(a->sum, b->sum);
-	m.squares = jj_u128_add(a->squares, b->squares);
-	return m;
-}
-
 static void
 emit_payload(const size_fold *a, jj_row *row)
 {
@@ -72,7 +49,7 @@ emit_payload(const size_fold *a, jj_row *row)
 	static const jj_feature with[] = {JJ_F_packets_with_payload_fwd, JJ_F_packets_with_payload_bwd};
 	static const jj_feature min[] = {JJ_F_l7_pkt_min_fwd, JJ_F_l7_pkt_min_bwd};
 	static const jj_feature max[] = {JJ_F_l7_pkt_max_fwd, JJ_F_l7_pkt_max_bwd};
-	jj_moments	m = joined(&a->payload[0], &a->payload[1]);
+	jj_moments	m = jj_moments_join(&a->payload[0], &a->payload[1]);
 	uint64_t	with_payload = a->with_payload[0] + a->with_payload[1];
 
 	jj_row_int(row, JJ_F_payload_len_min, m.min);
@@ -102,20 +79,11 @@ emit_lengths(const size_fold *a, const jj_moments m[3], jj_work *w, jj_row *row)
 {
 	static const int percent[] = {25, 50, 75, 90};
 	static const int half[] = {50};
-	uint32_t	k = a->tally->used;
-	const jj_tally_entry *dominant = &w->entry[0];
+	uint32_t	k = a->lengths.tally->used;
+	const jj_tally_entry *dominant = jj_tally_mode(a->lengths.tally);
 	double		variance = jj_moments_variance(&m[2]);
 	double		q[4];
 
-	for (uint32_t i = 1; i < k; i++)
-	{
-		const jj_tally_entry *e = &w->entry[i];
-		uint64_t	n = e->count[0] + e->count[1];
-		uint64_t	best = dominant->count[0] + dominant->count[1];
-
-		if (n > best || (n == best && e->order < dominant->order))
-			dominant = e;
-	}
 	jj_row_int(row, JJ_F_dominant_pkt_size, dominant->value);
 	jj_row_double(row, JJ_F_dominant_pkt_ratio, (double) (dominant->count[0] + dominant->count[1]) / (double) m[2].n);
 	jj_row_int(row, JJ_F_pkt_len_min, m[2].min);
@@ -187,13 +155,9 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	double		bytes = (double) (f->bytes[0] + f->bytes[1]);
 
 	(void) state;
-	if (!sort_lengths(a->tally, w))
+	if (!sort_lengths(a->lengths.tally, w))
 		return false;
-	memset(m, 0, sizeof(m));
-	for (uint32_t i = 0; i < a->tally->used; i++)
-		for (int d = 0; d < 2; d++)
-			jj_moments_add_many(&m[d], w->entry[i].value, w->entry[i].count[d]);
-	m[2] = joined(&m[0], &m[1]);
+	jj_tally_moments(a->lengths.tally, m);
 	emit_lengths(a, m, w, row);
 	emit_payload(a, row);
 	jj_row_int(row, JJ_F_l7_bytes_fwd, (int64_t) f->payload[0]);
@@ -211,7 +175,7 @@ free_fold(void *fold, const jj_allocator *al)
 {
 	size_fold  *a = fold;
 
-	jj_tally_free(&a->own_tally, al);
+	jj_tally_free(&a->lengths.own, al);
 	jj_release(al, a->head.own);
 }
 

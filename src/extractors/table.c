@@ -10,8 +10,12 @@ const jj_extractor *const jj_extractor_table[] = {
 	&jj_extract_flow_meta,
 	&jj_extract_timing,
 	&jj_extract_size,
+	&jj_extract_padding,
 	&jj_extract_ip_extended,
+	&jj_extract_ipv6_options,
 	&jj_extract_tcp,
+	&jj_extract_icmp,
+	&jj_extract_entropy,
 	&jj_extract_mac,
 };
 
@@ -37,6 +41,21 @@ jj_head_keep(jj_head *h, const jj_sample *s, uint32_t n, uint32_t max, bool whol
 	if (h->own == NULL)
 		return false;
 	memcpy(h->own, s, sizeof(jj_sample) * h->n);
+	return true;
+}
+
+bool
+jj_lengths_add(jj_lengths *l, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
+{
+	l->tally = whole ? &w->tally : &l->own;
+	if (whole && w->tallied)
+		return true;
+	if (whole)
+		jj_tally_clear(&w->tally);
+	for (uint32_t i = 0; i < n; i++)
+		if (!jj_tally_add(l->tally, s[i].ip_len, (unsigned) (s[i].t_dir & 1), &w->allocator))
+			return false;
+	w->tallied = whole;
 	return true;
 }
 

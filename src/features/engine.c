@@ -55,6 +55,7 @@ jj_options_default(jj_options *o)
 	o->burst_threshold = JJ_SECOND / 20;
 	o->max_sequence_length = 50;
 	o->max_samples = 16384;
+	o->entropy_sample_bytes = 256;
 	o->sampling_rate = 1;
 	jj_set_all(&o->features);
 }
@@ -72,6 +73,8 @@ check_options(const jj_options *o, jj_error *err)
 		return jj_fail(err, JJ_ERR_ARGUMENT, "max_sequence_length must be at most %d", JJ_MAX_SEQUENCE);
 	if (o->max_samples < JJ_MIN_SAMPLES || o->max_samples > JJ_MAX_SAMPLES)
 		return jj_fail(err, JJ_ERR_ARGUMENT, "max_samples_per_flow must be between %d and %d", JJ_MIN_SAMPLES, JJ_MAX_SAMPLES);
+	if (o->entropy_sample_bytes < 1 || o->entropy_sample_bytes > JJ_MAX_ENTROPY_SAMPLE)
+		return jj_fail(err, JJ_ERR_ARGUMENT, "entropy_sample_bytes must be between 1 and %d", JJ_MAX_ENTROPY_SAMPLE);
 	if (!(o->sampling_rate > 0 && o->sampling_rate <= 1))
 		return jj_fail(err, JJ_ERR_ARGUMENT, "sampling_rate must be above 0 and at most 1");
 	return JJ_OK;
@@ -483,6 +486,7 @@ emit_flow(jj_engine *e, jj_flow *f)
 
 	jj_row_clear(&e->row);
 	e->work.capture = e->source[f->capture];
+	e->work.tallied = false;
 	if (whole && e->fold_size > 0)
 		memset(e->fold, 0, e->fold_size);
 	if (e->fold_size > 0 && f->n_samples > 0)

@@ -35,6 +35,7 @@ typedef enum jj_eviction
 #define JJ_MIN_SAMPLES 64
 #define JJ_MAX_SAMPLES 1000000
 #define JJ_MAX_SEQUENCE 65535
+#define JJ_MAX_ENTROPY_SAMPLE 65535
 
 /* How flows are made. jj_options_default gives DESIGN's defaults for files. */
 typedef struct jj_options
@@ -50,6 +51,7 @@ typedef struct jj_options
 	int64_t		burst_threshold;	/* ns, > 0 */
 	uint32_t	max_sequence_length;	/* 0 to JJ_MAX_SEQUENCE; 0 = sequence columns are NULL */
 	uint32_t	max_samples;	/* packets per flow up to which quantiles are exact */
+	uint32_t	entropy_sample_bytes;	/* 1 to JJ_MAX_ENTROPY_SAMPLE, of each direction */
 	double		sampling_rate;	/* share of flows to keep, 0 < rate <= 1 */
 	uint64_t	sampling_seed;
 	uint64_t	hash_seed;		/* of the flow table; has no influence on any result */

@@ -130,6 +130,29 @@ jj_moments_std(const jj_moments *m)
 	return sqrt(jj_moments_variance(m));
 }
 
+double
+jj_moments_cv(const jj_moments *m)
+{
+	return jj_moments_std(m) / jj_moments_mean(m);
+}
+
+jj_moments
+jj_moments_join(const jj_moments *a, const jj_moments *b)
+{
+	jj_moments	m = *a;
+
+	if (b->n == 0)
+		return m;
+	if (a->n == 0)
+		return *b;
+	m.n += b->n;
+	m.min = a->min < b->min ? a->min : b->min;
+	m.max = a->max > b->max ? a->max : b->max;
+	m.sum = jj_u128_add(a->sum, b->sum);
+	m.squares = jj_u128_add(a->squares, b->squares);
+	return m;
+}
+
 static int
 compare_int64(const void *a, const void *b)
 {
@@ -399,6 +422,35 @@ jj_tally_free(jj_tally *t, const jj_allocator *a)
 	jj_release(a, t->entry);
 	jj_release(a, t->slot);
 	memset(t, 0, sizeof(*t));
+}
+
+void
+jj_tally_moments(const jj_tally *t, jj_moments m[3])
+{
+	memset(m, 0, sizeof(jj_moments) * 3);
+	for (uint32_t i = 0; i < t->used; i++)
+		for (int class = 0; class < 2; class++)
+			jj_moments_add_many(&m[class], t->entry[i].value, t->entry[i].count[class]);
+	m[2] = jj_moments_join(&m[0], &m[1]);
+}
+
+const jj_tally_entry *
+jj_tally_mode(const jj_tally *t)
+{
+	const jj_tally_entry *mode = &t->entry[0];
+	uint64_t	best = mode->count[0] + mode->count[1];
+
+	for (uint32_t i = 1; i < t->used; i++)
+	{
+		uint64_t	n = t->entry[i].count[0] + t->entry[i].count[1];
+
+		if (n > best)
+		{
+			mode = &t->entry[i];
+			best = n;
+		}
+	}
+	return mode;
 }
 
 static int

@@ -103,6 +103,12 @@ extern double jj_moments_mean(const jj_moments *m);
 extern double jj_moments_variance(const jj_moments *m);
 extern double jj_moments_std(const jj_moments *m);
 
+/* Standard deviation / mean, which must be above 0. */
+extern double jj_moments_cv(const jj_moments *m);
+
+/* Those of the values of both. */
+extern jj_moments jj_moments_join(const jj_moments *a, const jj_moments *b);
+
 /*
  * Percentiles of n > 0 values by linear interpolation between the sorted
  * values, h = (n - 1) p / 100 (Hyndman and Fan 1996, type 7, as
@@ -155,6 +161,12 @@ extern bool jj_tally_add(jj_tally *t, uint32_t value, unsigned class, const jj_a
 /* No values again; keeps the memory. */
 extern void jj_tally_clear(jj_tally *t);
 extern void jj_tally_free(jj_tally *t, const jj_allocator *a);
+
+/* Moments of the values of class 0, of class 1, and of both. */
+extern void jj_tally_moments(const jj_tally *t, jj_moments m[3]);
+
+/* The value that came most often, of several the one that came first. t->used > 0. */
+extern const jj_tally_entry *jj_tally_mode(const jj_tally *t);
 
 /* Copy the used entries to out (room for t->used), ascending by value. */
 extern void jj_tally_sorted(const jj_tally *t, jj_tally_entry *out);

@@ -96,15 +96,37 @@ jj_same_encapsulation(uint8_t n_vlans_a, const uint16_t *vlans_a, uint8_t n_tunn
 	return true;
 }
 
+static inline uint64_t
+load_be64(const uint8_t *b)
+{
+	return (uint64_t) b[0] << 56 | (uint64_t) b[1] << 48 | (uint64_t) b[2] << 40 | (uint64_t) b[3] << 32
+		| (uint64_t) b[4] << 24 | (uint64_t) b[5] << 16 | (uint64_t) b[6] << 8 | b[7];
+}
+
+/* As memcmp of two addresses, inline. */
+static inline int
+compare_addresses(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t	x = load_be64(a);
+	uint64_t	y = load_be64(b);
+
+	if (x == y)
+	{
+		x = load_be64(a + 8);
+		y = load_be64(b + 8);
+	}
+	return (x > y) - (x < y);
+}
+
 bool
 jj_key_make(jj_key *key, const jj_packet *p, const jj_key_ports *ports, bool with_vlans)
 {
-	int			order = memcmp(p->src, p->dst, 16);
+	int			order = compare_addresses(p->src, p->dst);
 	bool		src_is_lo = ports->one_way || order < 0 || (order == 0 && ports->src <= ports->dst);
 	uint64_t	encapsulation = (p->n_vlans | p->n_tunnels) != 0 ? jj_encapsulation_hash(p, with_vlans) : 0;
 
-	memcpy(key->lo, src_is_lo ? p->src : p->dst, 16);
-	memcpy(key->hi, src_is_lo ? p->dst : p->src, 16);
+	memcpy(src_is_lo ? key->lo : key->hi, p->src, 16);
+	memcpy(src_is_lo ? key->hi : key->lo, p->dst, 16);
 	key->lo_port = src_is_lo ? ports->src : ports->dst;
 	key->hi_port = src_is_lo ? ports->dst : ports->src;
 	key->encapsulation = encapsulation == 0 ? 0 : (uint32_t) (encapsulation >> 32) | 1;

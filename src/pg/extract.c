@@ -71,7 +71,7 @@ link_error(const jj_source *source, const char *link)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("capture \"%s\": link type %s is not supported", source->path != NULL ? source->path : source->name, link),
+			 errmsg("capture \"%s\": link type %s is not supported", source->label, link),
 			 errhint("jj_status() lists the link types that are.")));
 }
 
@@ -113,7 +113,7 @@ read_source(jj_scan *scan, const jj_source *source, bool fresh, jj_sink *sink, t
 	while ((n = jj_scan_next(scan, frames, JJ_BATCH)) > 0)
 	{
 		if (jj_engine_feed(scan->engine, frames, n, &error) != JJ_OK)
-			jj_raise(&error, source->path);
+			jj_raise(&error, source);
 		if (sink->packets != NULL)
 			sink->packets(sink, source, frames, n, frames[n - 1].index);
 		take_flows(scan, sink);
@@ -155,7 +155,7 @@ report(const jj_scan *scan, List *sources, const totals *t, int64 rows)
 	if (list_length(sources) > 1)
 		where = psprintf("%d captures", list_length(sources));
 	else
-		where = psprintf("capture \"%s\"", first->path != NULL ? first->path : first->name);
+		where = psprintf("capture \"%s\"", first->label);
 
 	initStringInfo(&reasons);
 	for (int i = JJ_SKIP_NONE + 1; i < JJ_SKIP_REASONS; i++)

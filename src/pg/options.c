@@ -20,6 +20,7 @@ typedef enum option_id
 	BURST_THRESHOLD,
 	MAX_SEQUENCE,
 	MAX_SAMPLES,
+	ENTROPY_SAMPLE,
 	SAMPLING_RATE,
 	SAMPLING_SEED,
 	CONTINUE,
@@ -117,6 +118,8 @@ static const option table[OPTIONS] = {
 	.meaning = "Most packets in the sequence columns; 0 = these columns are NULL."},
 	[MAX_SAMPLES] = {"max_samples_per_flow", KIND_INT, JJ_MIN_SAMPLES, JJ_MAX_SAMPLES, .unit = "packets",
 	.meaning = "Packets per flow up to which quantiles are exact; beyond, those of times come from a sketch (error at most 1/128)."},
+	[ENTROPY_SAMPLE] = {"entropy_sample_bytes", KIND_INT, 1, JJ_MAX_ENTROPY_SAMPLE, .unit = "bytes",
+	.meaning = "Payload bytes of each direction from which the entropy columns are computed."},
 	[SAMPLING_RATE] = {"sampling_rate", KIND_REAL, 1e-9, 1,
 	.meaning = "Share of flows to keep, chosen by a hash of the flow's key."},
 	[SAMPLING_SEED] = {"sampling_seed", KIND_UNSIGNED, .check = check_sampling_seed,
@@ -162,6 +165,8 @@ initial_text(option_id id)
 			return psprintf("%u", o.max_sequence_length);
 		case MAX_SAMPLES:
 			return psprintf("%u", o.max_samples);
+		case ENTROPY_SAMPLE:
+			return psprintf("%u", o.entropy_sample_bytes);
 		case SAMPLING_RATE:
 			return psprintf("%g", o.sampling_rate);
 		case SAMPLING_SEED:
@@ -318,6 +323,9 @@ apply(jj_call_options *c, option_id id, const option_value *v)
 			break;
 		case MAX_SAMPLES:
 			o->max_samples = (uint32) v->u;
+			break;
+		case ENTROPY_SAMPLE:
+			o->entropy_sample_bytes = (uint32) v->u;
 			break;
 		case SAMPLING_RATE:
 			o->sampling_rate = v->d;

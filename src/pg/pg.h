@@ -68,10 +68,11 @@ extern char *jj_features_hint(const char *unknown);
 
 typedef struct jj_source
 {
-	const char *path;			/* as messages show it; server encoding */
+	const char *path;			/* as the system takes it; NULL: a value */
+	const char *label;			/* the path as messages show it, valid in the server's encoding */
 	const char *name;			/* file name without folder, UTF-8 */
 	int64		size;			/* bytes, as far as known before it is opened */
-	const uint8 *bytes;			/* of a value; NULL: a file */
+	const uint8 *bytes;			/* of a value */
 } jj_source;
 
 /* jj_source of each file that the path stands for: a file, a folder (its captures) or a glob. Checks the right to read files. */
@@ -110,10 +111,10 @@ extern uint32 jj_scan_next(jj_scan *scan, jj_frame *frames, uint32 max);
 extern void jj_scan_close(jj_scan *scan, bool loud);
 extern void jj_scan_rows(jj_scan *scan, int64 rows);
 
-/* Raise an engine error; path is that of the source, or NULL. */
-extern void jj_raise(const jj_error *error, const char *path) pg_attribute_noreturn();
+/* Raise an engine error, about a source or NULL. */
+extern void jj_raise(const jj_error *error, const jj_source *source) pg_attribute_noreturn();
 
-/* "147 (USER0)", palloc'd. */
+/* "147 USER0", or the number alone if there is no name; palloc'd. */
 extern char *jj_link_text(uint32 link);
 
 /* Name of a LINKTYPE_ number, or NULL. */
@@ -126,6 +127,9 @@ extern char *jj_from_utf8(const char *bytes, size_t size, size_t *result_size);
 
 /* A name in the server's encoding (or in none, as file names may be) to UTF-8, palloc'd; invalid bytes become \xHH. */
 extern char *jj_to_utf8(const char *text);
+
+/* The same, but in the server's encoding: what a message can show. */
+extern char *jj_shown(const char *text);
 
 /* ---- extract.c: captures through the engine */
 

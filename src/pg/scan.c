@@ -92,7 +92,7 @@ jj_scan_end(jj_scan *scan)
 }
 
 void
-jj_raise(const jj_error *error, const char *path)
+jj_raise(const jj_error *error, const jj_source *source)
 {
 	int			code = ERRCODE_INTERNAL_ERROR;
 
@@ -122,7 +122,7 @@ jj_raise(const jj_error *error, const char *path)
 	errno = error->sys_errno;
 	ereport(ERROR,
 			(error->sys_errno != 0 ? errcode_for_file_access() : errcode(code),
-			 path != NULL && error->code != JJ_ERR_FILTER ? errmsg("capture \"%s\": %s", path, error->message) : errmsg("%s", error->message),
+			 source != NULL && error->code != JJ_ERR_FILTER ? errmsg("capture \"%s\": %s", source->label, jj_shown(error->message)) : errmsg("%s", jj_shown(error->message)),
 			 error->hint[0] != '\0' ? errhint("%s", error->hint) : 0));
 }
 
@@ -146,33 +146,32 @@ jj_link_text(uint32 link)
 {
 	const char *name = jj_link_name(link);
 
-	return psprintf("%u (%s)", link, name != NULL ? name : "no name");
+	return name != NULL ? psprintf("%u %s", link, name) : psprintf("%u", link);
 }
 
 /* Open a regular file, for reading. */
 static int
-open_file(const char *path, int64 *size)
+open_file(const jj_source *source)
 {
 	struct stat st;
 
 	/* O_NONBLOCK: a FIFO put there since it was looked at doesn't hold us up */
-	int			fd = OpenTransientFile(path, O_RDONLY | PG_BINARY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int			fd = OpenTransientFile(source->path, O_RDONLY | PG_BINARY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	if (fd < 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
-				 errmsg("could not open capture \"%s\": %m", path),
+				 errmsg("could not open capture \"%s\": %m", source->label),
 				 errhint("The server's account must be able to read the file.")));
 	if (fstat(fd, &st) < 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
-				 errmsg("could not stat capture \"%s\": %m", path)));
+				 errmsg("could not stat capture \"%s\": %m", source->label)));
 	if (!S_ISREG(st.st_mode))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a regular file", path),
+				 errmsg("\"%s\" is not a regular file", source->label),
 				 errhint("Captures are read from regular files, not from pipes, sockets or devices.")));
-	*size = st.st_size;
 	return fd;
 }
 
@@ -188,13 +187,11 @@ jj_scan_open(jj_scan *scan, const jj_source *source)
 		code = jj_reader_open_memory(&scan->reader, source->bytes, (size_t) source->size, &scan->allocator, &error);
 	else
 	{
-		int64		size;
-
-		scan->fd = open_file(source->path, &size);
+		scan->fd = open_file(source);
 		code = jj_reader_open_fd(&scan->reader, scan->fd, &scan->allocator, &error);
 	}
 	if (code != JJ_OK)
-		jj_raise(&error, source->path != NULL ? source->path : source->name);
+		jj_raise(&error, source);
 }
 
 uint32
@@ -205,7 +202,7 @@ jj_scan_next(jj_scan *scan, jj_frame *frames, uint32 max)
 
 	CHECK_FOR_INTERRUPTS();
 	if (jj_reader_next(scan->reader, frames, max, &n, &error) != JJ_OK)
-		jj_raise(&error, scan->source->path != NULL ? scan->source->path : scan->source->name);
+		jj_raise(&error, scan->source);
 	if (scan->reports_progress)
 		pgstat_progress_update_param(PROGRESS_COPY_BYTES_PROCESSED,
 									 scan->bytes_before + (int64) jj_reader_info_get(scan->reader)->bytes_in);
@@ -220,7 +217,7 @@ jj_scan_close(jj_scan *scan, bool loud)
 	for (uint32 i = 0; loud && (warning = jj_reader_warning(scan->reader, i)) != NULL; i++)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
-				 errmsg("capture \"%s\": %s", scan->source->path != NULL ? scan->source->path : scan->source->name, warning)));
+				 errmsg("capture \"%s\": %s", scan->source->label, jj_shown(warning))));
 	scan->bytes_before += (int64) jj_reader_info_get(scan->reader)->bytes_in;
 	jj_reader_close(scan->reader);
 	scan->reader = NULL;

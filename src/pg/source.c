@@ -63,6 +63,7 @@ make_source(const char *path, int64 size)
 	const char *slash = strrchr(path, '/');
 
 	s->path = pstrdup(path);
+	s->label = jj_shown(path);
 	s->name = jj_to_utf8(slash != NULL ? slash + 1 : path);
 	s->size = size;
 	return s;
@@ -232,6 +233,7 @@ jj_source_from_bytea(bytea *capture)
 	jj_source  *s = palloc0(sizeof(jj_source));
 
 	s->name = "bytea";
+	s->label = s->name;
 	s->bytes = (const uint8 *) VARDATA_ANY(capture);
 	s->size = VARSIZE_ANY_EXHDR(capture);
 	return list_make1(s);

@@ -109,3 +109,14 @@ jj_to_utf8(const char *text)
 		return valid.data;
 	return (char *) pg_do_encoding_conversion((unsigned char *) valid.data, valid.len, encoding, PG_UTF8);
 }
+
+char *
+jj_shown(const char *text)
+{
+	const int	encoding = GetDatabaseEncoding();
+	StringInfoData valid;
+
+	initStringInfo(&valid);
+	append_valid(&valid, encoding, text, strlen(text));
+	return valid.data;
+}

@@ -7,6 +7,7 @@ SELECT extversion, extrelocatable FROM pg_extension WHERE extname = 'joyfuljay';
 
 SELECT pg_describe_object(classid, objid, 0) AS object
 FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'joyfuljay')
+	AND (classid <> 'pg_type'::regclass OR objid IN (SELECT reltype FROM pg_class WHERE relkind = 'c'))	-- from PostgreSQL 17 on, row and array types count too
 ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
 
 SELECT p.oid::regprocedure AS function, provolatile, proparallel, proisstrict, prosecdef, obj_description(p.oid, 'pg_proc') IS NOT NULL AS has_comment,
