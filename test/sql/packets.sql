@@ -61,7 +61,7 @@ SELECT * FROM jj_packets('jj_captures/link_user0.pcap');
 \echo :SQLSTATE
 SELECT * FROM jj_packets('jj_captures/demo.pcapng', 'tcp prot 80');
 \echo :SQLSTATE
-SELECT * FROM jj_packets('jj_captures/demo.pcapng', options => '{"flow_timeot": 5}');
+SELECT * FROM jj_packets('jj_captures/demo.pcapng', options => '{"flow_timeout": "-5s"}');
 \echo :SQLSTATE
 SELECT * FROM jj_packets('jj_captures/demo.pcapng', options => NULL);
 \echo :SQLSTATE
