@@ -58,7 +58,10 @@ extern bool jj_lengths_add(jj_lengths *l, const jj_sample *s, uint32_t n, bool w
 
 typedef struct jj_extractor
 {
-	jj_group	group;
+	jj_group	group;			/* JJ_GROUPS: no group, but the base of some */
+
+	/* another extractor, whose state this one reads; it has none of its own then */
+	const struct jj_extractor *base;
 
 	/* bytes behind each flow record, zero when the flow starts */
 	size_t		state_size;
@@ -89,6 +92,12 @@ extern const jj_extractor jj_extract_timing;
 extern const jj_extractor jj_extract_size;
 extern const jj_extractor jj_extract_tcp;
 extern const jj_extractor jj_extract_mac;
+extern const jj_extractor jj_extract_tcp_sequence;
+extern const jj_extractor jj_extract_tcp_window;
+extern const jj_extractor jj_extract_tcp_options;
+extern const jj_extractor jj_extract_tcp_mptcp;
+extern const jj_extractor jj_extract_tcp_rtt;
+extern const jj_extractor jj_extract_tcp_fingerprint;
 extern const jj_extractor jj_extract_ip_extended;
 extern const jj_extractor jj_extract_ipv6_options;
 extern const jj_extractor jj_extract_icmp;

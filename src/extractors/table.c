@@ -17,6 +17,12 @@ const jj_extractor *const jj_extractor_table[] = {
 	&jj_extract_icmp,
 	&jj_extract_entropy,
 	&jj_extract_mac,
+	&jj_extract_tcp_sequence,
+	&jj_extract_tcp_window,
+	&jj_extract_tcp_options,
+	&jj_extract_tcp_mptcp,
+	&jj_extract_tcp_rtt,
+	&jj_extract_tcp_fingerprint,
 };
 
 const unsigned jj_extractor_count = sizeof(jj_extractor_table) / sizeof(jj_extractor_table[0]);

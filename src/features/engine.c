@@ -95,6 +95,36 @@ aligned(size_t size)
 	return (size + 15) & ~(size_t) 15;
 }
 
+/* Put an extractor into use, after its base; its number. *record is the bytes of a flow record so far. */
+static unsigned
+activate(jj_engine *e, const jj_extractor *x, size_t *record)
+{
+	unsigned	i;
+
+	for (i = 0; i < e->n_active; i++)
+		if (e->active[i] == x)
+			return i;
+	if (x->base != NULL)
+	{
+		size_t		state = e->state_offset[activate(e, x->base, record)];
+
+		i = e->n_active;
+		e->state_offset[i] = state;
+	}
+	else
+	{
+		e->state_offset[i] = *record;
+		*record += aligned(x->state_size);
+	}
+	e->active[i] = x;
+	e->fold_offset[i] = e->fold_size;
+	e->fold_size += aligned(x->fold_size);
+	if (x->update != NULL)
+		e->update[e->n_updates++] = i;
+	e->n_active++;
+	return i;
+}
+
 /* Choose the extractors whose columns are wanted and lay out their memory; the bytes of a flow record. */
 static size_t
 choose_extractors(jj_engine *e, const jj_options *o)
@@ -102,20 +132,8 @@ choose_extractors(jj_engine *e, const jj_options *o)
 	size_t		record = aligned(sizeof(jj_flow));
 
 	for (unsigned i = 0; i < jj_extractor_count; i++)
-	{
-		const jj_extractor *x = jj_extractor_table[i];
-
-		if (!group_wanted(&o->features, x->group))
-			continue;
-		e->active[e->n_active] = x;
-		e->state_offset[e->n_active] = record;
-		e->fold_offset[e->n_active] = e->fold_size;
-		record += aligned(x->state_size);
-		e->fold_size += aligned(x->fold_size);
-		if (x->update != NULL)
-			e->update[e->n_updates++] = e->n_active;
-		e->n_active++;
-	}
+		if (group_wanted(&o->features, jj_extractor_table[i]->group))
+			activate(e, jj_extractor_table[i], &record);
 	return record;
 }
 
@@ -125,8 +143,18 @@ jj_engine_flow_bytes(const jj_options *o)
 	size_t		record = aligned(sizeof(jj_flow));
 
 	for (unsigned i = 0; i < jj_extractor_count; i++)
-		if (group_wanted(&o->features, jj_extractor_table[i]->group))
-			record += aligned(jj_extractor_table[i]->state_size);
+	{
+		const jj_extractor *x = jj_extractor_table[i];
+		bool		counted = false;
+
+		if (!group_wanted(&o->features, x->group))
+			continue;
+		for (unsigned k = 0; k < i; k++)
+			counted = counted || (x->base != NULL && jj_extractor_table[k]->base == x->base
+								  && group_wanted(&o->features, jj_extractor_table[k]->group));
+		if (!counted)
+			record += aligned(x->base != NULL ? x->base->state_size : x->state_size);
+	}
 	return (record + 63) / 64 * 64;
 }
 
@@ -492,7 +520,7 @@ emit_flow(jj_engine *e, jj_flow *f)
 	if (e->fold_size > 0 && f->n_samples > 0)
 		good = fold_samples(e, folds, f, whole);
 	for (unsigned i = 0; good && i < e->n_active; i++)
-		good = e->active[i]->emit(f, state_of(e, f, i), fold_of(e, folds, i), &e->work, &e->row);
+		good = e->active[i]->emit == NULL || e->active[i]->emit(f, state_of(e, f, i), fold_of(e, folds, i), &e->work, &e->row);
 	if (whole)
 		free_folds(e, e->fold);
 	return good && !e->row.failed;

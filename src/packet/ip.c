@@ -220,6 +220,7 @@ decode_upper(jj_decoder *s, const ip_header *h, uint8_t proto, size_t o, size_t 
 	copy_address(p->dst, h->dst, h->version);
 	p->ip_version = h->version;
 	p->ip_len = (uint32_t) h->ip_len;
+	p->ip_header_len = (uint16_t) min_size(o - h->offset, UINT16_MAX);
 	p->ip_id = h->ip_id;
 	p->ip_flags = h->ip_flags;
 	p->frag_offset = h->frag_offset;

@@ -109,6 +109,7 @@ typedef struct jj_packet
 	uint8_t		options_len;	/* captured bytes at options */
 	const uint8_t *options;
 
+	uint16_t	ip_header_len;	/* bytes, with extension headers and AH */
 	uint32_t	ip_id;			/* IPv4 identification, or that of the IPv6 fragment header */
 	uint32_t	frag_offset;	/* bytes */
 	uint32_t	flow_label;
