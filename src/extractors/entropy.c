@@ -147,22 +147,24 @@ update(void *state, const jj_packet *p, const jj_work *w)
 }
 
 /*
- * Shannon entropy in bits of n > 0 bytes with these counts, as
+ * Shannon entropy in bits of n > 0 bytes with these counts of k values, as
  * (n log2 n - sum of c log2 c) / n, which is exactly 0 for one value. Most
  * counts are small and come often: each needs one logarithm.
  */
 static double
-shannon(const uint32_t count[256], uint32_t n)
+shannon(const uint32_t count[256], const uint8_t *value, int k, uint32_t n)
 {
 	uint32_t	times[32] = {0};
 	double		sum = 0;
 
-	for (int i = 0; i < 256; i++)
+	for (int i = 0; i < k; i++)
 	{
-		if (count[i] < 32)
-			times[count[i]]++;
+		uint32_t	c = count[value[i]];
+
+		if (c < 32)
+			times[c]++;
 		else
-			sum += count[i] * log2(count[i]);
+			sum += c * log2(c);
 	}
 	for (int c = 2; c < 32; c++)
 		if (times[c] > 0)
@@ -171,19 +173,21 @@ shannon(const uint32_t count[256], uint32_t n)
 }
 
 static void
-emit_classes(const uint32_t count[256], uint32_t n, jj_row *row)
+emit_classes(const uint32_t count[256], const uint8_t *value, int k, uint32_t n, jj_row *row)
 {
 	uint32_t	printable = count['\t'] + count['\n'] + count['\r'];
 	uint32_t	high = 0;
 	uint64_t	squares = 0;
 
-	for (int i = 0; i < 256; i++)
+	for (int i = 0; i < k; i++)
 	{
-		squares += (uint64_t) count[i] * count[i];
-		if (i >= 0x80)
-			high += count[i];
-		else if (i >= 0x20 && i <= 0x7e)
-			printable += count[i];
+		uint32_t	c = count[value[i]];
+
+		squares += (uint64_t) c * c;
+		if (value[i] >= 0x80)
+			high += c;
+		else if (value[i] >= 0x20 && value[i] <= 0x7e)
+			printable += c;
 	}
 	/* sum of (c - n/256)^2 = sum of c^2 - n^2/256 */
 	if (n >= 256)
@@ -201,6 +205,8 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	uint32_t	count[3][256] = {{0}};
 	uint32_t	n[3] = {0, 0, 0};
 	double		h[3] = {0, 0, 0};
+	uint8_t		value[256];		/* those that come at all */
+	int			k = 0;
 
 	(void) f;
 	(void) fold;
@@ -213,18 +219,23 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	}
 	n[2] = n[0] + n[1];
 	for (int i = 0; i < 256; i++)
+	{
 		count[2][i] = count[0][i] + count[1][i];
+		value[k] = (uint8_t) i;
+		k += count[2][i] > 0;
+	}
 	for (int d = 0; d < 3; d++)
 	{
 		if (n[d] == 0)
 			continue;
-		h[d] = shannon(count[d], n[d]);
+		/* often only one direction has payload */
+		h[d] = d == 2 && n[0] == 0 ? h[1] : d == 2 && n[1] == 0 ? h[0] : shannon(count[d], value, k, n[d]);
 		jj_row_double(row, column[d], h[d]);
 	}
 	if (n[0] > 0 && h[1] > 0)
 		jj_row_double(row, JJ_F_entropy_ratio, h[0] / h[1]);
 	if (n[2] > 0)
-		emit_classes(count[2], n[2], row);
+		emit_classes(count[2], value, k, n[2], row);
 	jj_row_int(row, JJ_F_payload_bytes_sampled, n[2]);
 	return true;
 }

@@ -21,7 +21,7 @@ typedef enum jj_end_reason
 	JJ_END_REASONS
 } jj_end_reason;
 
-/* What timing and size need of a packet; kept until the flow ends or max_samples is reached. */
+/* What timing, size and padding need of a packet; kept until the flow ends or max_samples is reached. */
 typedef struct jj_sample
 {
 	int64_t		t_dir;			/* flow clock in ns since the flow's start, times 2, plus the direction */

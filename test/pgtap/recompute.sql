@@ -68,6 +68,31 @@ SELECT is_empty($$ SELECT * FROM pg_temp.differences('mine', 1e-12) $$, 'lengths
 SELECT is_empty($$ SELECT * FROM pg_temp.differences('mine_direction', 1e-9) $$, 'gaps within each direction');
 SELECT cmp_ok((SELECT count(*) FROM mine, jsonb_object_keys(j)), '>', 20000::bigint, 'values compared');
 
+-- ---- the groups icmp, ipv6_options, padding and entropy from other columns
+
+SELECT is_empty($$ SELECT file, ord FROM flow WHERE (f).pkt_size_variance <> (f).pkt_len_variance OR (f).dominant_size_mode <> (f).dominant_pkt_size
+	OR (f).dominant_size_ratio <> (f).dominant_pkt_ratio OR (f).iat_cv IS DISTINCT FROM (f).burstiness_index
+	OR NOT pg_temp.same(to_jsonb((f).pkt_size_cv), CASE WHEN (f).total_packets > 1 THEN to_jsonb((f).pkt_len_std / (f).pkt_len_mean) END)
+	OR abs((f).iat_variance - (f).iat_std ^ 2) > 1e-9 * (f).iat_variance
+	OR (f).burst_overhead_bytes <> (f).total_bytes - (f).payload_bytes_total OR abs((f).burst_padding_ratio - (f).burst_overhead_bytes::float8 / (f).total_bytes) > 1e-12 $$,
+	'padding agrees with size and timing');
+SELECT is_empty($$ SELECT p.file, p.ord FROM (SELECT file, ord, count(*) AS k, -sum(n / total * ln(n / total)) AS h
+		FROM (SELECT file, ord, len, count(*)::float8 AS n, sum(count(*)) OVER (PARTITION BY file, ord)::float8 AS total FROM packet GROUP BY 1, 2, 3) x GROUP BY 1, 2) p
+	JOIN flow USING (file, ord) WHERE (f).unique_size_count <> k OR CASE WHEN k = 1 THEN (f).size_entropy IS NOT NULL ELSE ((f).size_entropy - h / ln(k)) IS NULL
+		OR abs((f).size_entropy - h / ln(k)) > 1e-12 END $$, 'distinct lengths and their entropy');
+SELECT is_empty($$ SELECT file, ord FROM flow WHERE (f).ipv6_packet_count + (f).ipv4_packet_count <> (f).total_packets OR (f).is_ipv6_only <> ((f).ip_version = 6)
+	OR (f).ip_version = 6 AND ((f).ipv6_traffic_class, (f).ipv6_dscp, (f).ipv6_ecn, (f).ipv6_traffic_class_unique_count::int)
+		IS DISTINCT FROM ((f).ip_tos_value, (f).ip_dscp, (f).ip_ecn, (f).ip_tos_unique_count::int) $$, 'ipv6_options agrees with ip_extended');
+SELECT is_empty($$ SELECT file, ord FROM flow WHERE (f).is_icmp_only <> ((f).protocol IN (1, 58)) OR ((f).icmp_packet_count IS NULL) = (f).is_icmp_only
+	OR abs((f).icmp_ratio - coalesce((f).icmp_packet_count, 0)::float8 / (f).total_packets) > 1e-12 OR (f).icmp_echo_success_ratio NOT BETWEEN 0 AND 1
+	OR (f).icmp_dominant_type_count > (f).icmp_packet_count OR (f).icmp_seq_min > (f).icmp_seq_max OR (f).icmp_unique_ids > 1 $$, 'icmp agrees with itself');
+SELECT is_empty($$ SELECT file, ord FROM flow WHERE (f).payload_bytes_sampled > 512 OR (f).payload_bytes_sampled > (f).payload_bytes_total
+	OR ((f).entropy_payload IS NULL) <> ((f).payload_bytes_sampled = 0) OR (f).entropy_payload NOT BETWEEN 0 AND least(8, log(2, greatest((f).payload_bytes_sampled, 1))::float8 + 1e-12)
+	OR (f).printable_ratio + (f).null_ratio + (f).high_byte_ratio > 1 + 1e-12 OR ((f).byte_distribution_uniformity IS NULL) <> ((f).payload_bytes_sampled < 256)
+	OR NOT pg_temp.same(to_jsonb((f).entropy_ratio), to_jsonb((f).entropy_initiator / nullif((f).entropy_responder, 0))) $$, 'entropy keeps its bounds');
+SELECT ok(bool_or((f).icmp_echo_success_ratio > 0) AND bool_or((f).size_entropy > 0) AND bool_or((f).entropy_ratio > 0) AND bool_or(cardinality((f).ipv6_ext_headers) > 1),
+	'each of these groups has something to tell') FROM flow;
+
 -- ---- some values by hand: the HTTP connection of pcap_le_us.pcap, eleven segments 5 ms apart
 
 SELECT is((f).src_ip, inet '192.0.2.10', 'source') FROM flow WHERE file = 'pcap_le_us.pcap' AND ord = 2;

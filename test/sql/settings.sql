@@ -33,6 +33,7 @@ SET joyfuljay.defragment = off;
 SET joyfuljay.burst_threshold_ms = '1s';
 SET joyfuljay.max_sequence_length = 3;
 SET joyfuljay.max_samples_per_flow = 100;
+SET joyfuljay.entropy_sample_bytes = 1000;
 SET joyfuljay.sampling_rate = 0.5;
 SET joyfuljay.sampling_seed = '12345678901234567890';
 SET joyfuljay.continue = on;
@@ -58,6 +59,7 @@ SET joyfuljay.burst_threshold_ms = '2h';
 \set VERBOSITY default
 SET joyfuljay.max_sequence_length = 65536;
 SET joyfuljay.max_samples_per_flow = 1;
+SET joyfuljay.entropy_sample_bytes = 0;
 SET joyfuljay.sampling_rate = 1.5;
 SET joyfuljay.sampling_rate = 0;
 SET joyfuljay.sampling_seed = 'x';
