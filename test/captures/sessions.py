@@ -99,6 +99,56 @@ def _():
     return out + Talk(port(1114), B, t.t).segment(0, 0).segment(0, 0x3f).segment(0, FIN).segment(0, S | FIN).segment(0, 0x1ff).out
 
 
+def ts(value, echo):
+    return b'\1\1\x08\x0a' + struct.pack('>II', value, echo)
+
+
+def sack(*blocks):
+    return b'\1\1\5' + bytes([2 + 8 * len(blocks)]) + b''.join(struct.pack('>II', *b) for b in blocks)
+
+
+@capture('tcp_recovery.pcap', 'three duplicate ACKs with SACK and a fast retransmission, a spurious one answered by DSACK, a zero window, '
+         'its probe and the update, timestamps on every segment, Linux and Windows SYN options')
+def _():
+    linux = b'\2\4\x05\xb4\4\2\x08\x0a' + struct.pack('>II', 1000, 0) + b'\1\3\3\7'
+    answer = b'\2\4\x05\xb4\4\2\x08\x0a' + struct.pack('>II', 5000, 1000) + b'\1\3\3\x09'
+    t = Talk(port(5001), B, isn=(1000, 5000))
+    t.segment(0, S, options=linux).segment(1, SA, after=20 * 10**6, options=answer).segment(0, ACK, options=ts(1020, 5000))
+    t.segment(0, ACK | PSH, b'g' * 200, options=ts(1021, 5000)).segment(1, ACK, after=20 * 10**6, options=ts(5041, 1021))
+    for n in range(5):                                      # the second of five is lost on its way
+        if n != 1:
+            t.segment(1, ACK, b'%d' % n * 1000, seq=5001 + 1000 * n, options=ts(5042 + n, 1021))
+    t.segment(0, ACK, seq=1201, ack=6001, after=10**6, options=ts(1062, 5042))
+    for n in range(3):
+        t.segment(0, ACK, seq=1201, ack=6001, after=10**5, options=ts(1063, 5042) + sack((7001, 8001 + 1000 * n)))
+    t.segment(1, ACK, b'1' * 1000, seq=6001, ack=1201, after=10**6, options=ts(5063, 1063))
+    t.segment(0, ACK, seq=1201, ack=10001, after=20 * 10**6, options=ts(1083, 5063))
+    t.segment(1, ACK, b'4' * 1000, seq=9001, ack=1201, after=10**6, options=ts(5090, 1063))
+    t.segment(0, ACK, seq=1201, ack=10001, after=20 * 10**6, options=ts(1104, 5063) + sack((9001, 10001)))
+    t.segment(0, ACK, seq=1201, ack=10001, after=10**6, options=ts(1105, 5063), window=0)
+    t.segment(1, ACK, b'p', seq=10001, ack=1201, after=200 * 10**6, options=ts(5300, 1105))
+    t.segment(0, ACK, seq=1201, ack=10001, after=20 * 10**6, options=ts(1325, 5063), window=0)
+    t.segment(0, ACK, seq=1201, ack=10001, after=50 * 10**6, options=ts(1375, 5063), window=502)
+    t.segment(1, ACK, b'p' * 100, seq=10001, ack=1201, after=20 * 10**6, options=ts(5400, 1375))
+    t.segment(0, ACK, seq=1201, ack=10101, after=1500 * 10**6, options=ts(2895, 5400))
+    windows = b'\2\4\x05\xb4\1\3\3\x08\1\1\4\2'
+    u = Talk(port(5002), B, t.t).segment(0, S, options=windows, window=8192).segment(1, SA, after=30 * 10**6, options=b'\2\4\x05\xb4')
+    u.segment(0, ACK).segment(0, S | ACK, options=b'\3\0\2\4', seq=7).segment(0, ACK, options=b'\x08\x28\0\0', seq=1002)
+    return t.out + u.out
+
+
+@capture('mptcp.pcap', 'Multipath TCP: MP_CAPABLE version 1 in all three segments, DSS, ADD_ADDR; a joined subflow; an unknown subtype')
+def _():
+    key, token = b'k' * 8, b'tokn'
+    t = Talk(port(5101), B).segment(0, S, options=b'\x1e\4\1\1').segment(1, SA, options=b'\x1e\x0c\1\1' + key)
+    t.segment(0, ACK, options=b'\x1e\x14\1\1' + key + key)
+    t.segment(0, ACK | PSH, b'm' * 300, options=b'\x1e\x08\x20\1' + token).segment(1, ACK, options=b'\x1e\x08\x20\1' + token)
+    t.segment(1, ACK, options=b'\x1e\x08\x30\1\xc0\0\2\2').segment(0, ACK, options=b'\x1e\4\xf0\0')
+    j = Talk(port(5102), B, t.t).segment(0, S, options=b'\x1e\x0c\x10\1' + token + b'rand')
+    j.segment(1, SA, options=b'\x1e\x10\x10\1' + key + b'rand').segment(0, ACK, options=b'\x1e\x18\x10\0' + b'h' * 20)
+    return t.out + j.out
+
+
 @capture('idle.pcap', 'gaps of exactly 60 s, of 60.000001 s and of 100 s, in TCP and UDP')
 def _():
     out = []

@@ -240,14 +240,14 @@ class Talk:
         self.acked = [0, 0]
         self.out, self.ident = [], [100, 7000]
 
-    def segment(self, d, flags, data=b'', after=None, seq=None, ack=None, options=b''):
+    def segment(self, d, flags, data=b'', after=None, seq=None, ack=None, options=b'', window=64240):
         """One segment from side d (0 client, 1 server)."""
         (src, sport), (dst, dport) = self.end[d], self.end[1 - d]
         if self.out:
             self.t += self.gap if after is None else after
         seq = self.seq[d] if seq is None else seq
         ack = (self.seq[1 - d] if ack is None else ack) if flags & ACK else 0
-        body = tcp(sport, dport, flags, seq, ack, data, options=options)
+        body = tcp(sport, dport, flags, seq, ack, data, window, options)
         if ':' in src:
             packet = ipv6(src, dst, 6, body, hops=self.ttl[d], **self.more)
         else:
