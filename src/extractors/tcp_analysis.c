@@ -190,10 +190,31 @@ classify(const jj_tcp_analysis *t, jj_tcp_side *s, const jj_tcp_side *r, const j
 	return m;
 }
 
+/*
+ * The list with room for one more element; it begins small, as few lists get
+ * long. Without memory it stays as it was, and *good is false.
+ */
+static void *
+make_list_room(void *list, uint8_t used, uint8_t *room, size_t size, const jj_allocator *a, bool *good)
+{
+	uint8_t		more = *room == 0 ? 4 : (uint8_t) (*room * 2);
+	void	   *grown;
+
+	*good = true;
+	if (used < *room)
+		return list;
+	grown = jj_regrow(a, list, size * used, size * more);
+	*good = grown != NULL;
+	if (grown == NULL)
+		return list;
+	*room = more;
+	return grown;
+}
+
 static void
 pop_segments(jj_tcp_side *s, uint32_t n)
 {
-	s->n_unacked -= n;
+	s->n_unacked = (uint8_t) (s->n_unacked - n);
 	memmove(s->unacked, s->unacked + n, sizeof(s->unacked[0]) * s->n_unacked);
 }
 
@@ -212,9 +233,10 @@ follow_acks(jj_tcp_analysis *t, jj_tcp_side *s, jj_tcp_side *r, const jj_packet 
 			if (!(m & MARK_PROBE) && s->n_unacked < JJ_TCP_UNACKED)
 			{
 				jj_tcp_segment segment = {p->t, p->seq, end, false};
+				bool		good;
 
-				if (s->unacked == NULL
-					&& (s->unacked = jj_alloc(a, sizeof(segment) * JJ_TCP_UNACKED)) == NULL)
+				s->unacked = make_list_room(s->unacked, s->n_unacked, &s->unacked_room, sizeof(segment), a, &good);
+				if (!good)
 					return false;
 				s->unacked[s->n_unacked++] = segment;
 			}
@@ -261,7 +283,7 @@ follow_timestamps(jj_tcp_analysis *t, jj_tcp_side *s, jj_tcp_side *r, const jj_p
 		{
 			jj_tcp_tsval v = r->tsval[i];
 
-			r->n_tsvals -= i + 1;
+			r->n_tsvals = (uint8_t) (r->n_tsvals - i - 1);
 			memmove(r->tsval, r->tsval + i + 1, sizeof(v) * r->n_tsvals);
 			if (advances && !v.void_sample && p->t > v.t)
 			{
@@ -294,8 +316,10 @@ follow_timestamps(jj_tcp_analysis *t, jj_tcp_side *s, jj_tcp_side *r, const jj_p
 			if (s->n_tsvals < JJ_TCP_TSVALS)
 			{
 				jj_tcp_tsval v = {p->t, o->tsval, false};
+				bool		good;
 
-				if (s->tsval == NULL && (s->tsval = jj_alloc(a, sizeof(v) * JJ_TCP_TSVALS)) == NULL)
+				s->tsval = make_list_room(s->tsval, s->n_tsvals, &s->tsval_room, sizeof(v), a, &good);
+				if (!good)
 					return false;
 				s->tsval[s->n_tsvals++] = v;
 			}

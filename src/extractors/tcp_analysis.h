@@ -134,10 +134,12 @@ typedef struct jj_tcp_side
 	bool		mp_dss;
 
 	/* round-trip times */
-	jj_tcp_segment *unacked;	/* room for JJ_TCP_UNACKED once there is one */
-	uint32_t	n_unacked;
-	jj_tcp_tsval *tsval;		/* room for JJ_TCP_TSVALS once there is one */
-	uint32_t	n_tsvals;
+	jj_tcp_segment *unacked;	/* at most JJ_TCP_UNACKED */
+	jj_tcp_tsval *tsval;		/* at most JJ_TCP_TSVALS */
+	uint8_t		n_unacked;
+	uint8_t		unacked_room;
+	uint8_t		n_tsvals;
+	uint8_t		tsval_room;
 	bool		has_ts_sent;
 	bool		has_hiack;
 	bool		has_ts_prev;
