@@ -20,7 +20,7 @@ GENERATOR_SRC = src/features/generate.c
 
 ENGINE_SRCS := $(filter-out $(GENERATOR_SRC),$(sort $(wildcard src/capture/*.c src/packet/*.c src/flow/*.c src/extractors/*.c src/features/*.c)))
 PG_SRCS := $(sort $(wildcard src/pg/*.c))
-HEADERS := $(wildcard src/*/*.h) src/features/features.def src/pg/packets.def
+SRC_HEADERS := $(wildcard src/*/*.h) src/features/features.def src/pg/packets.def
 ENGINE_OBJS = $(ENGINE_SRCS:.c=.o)
 OBJS = $(ENGINE_OBJS) $(PG_SRCS:.c=.o)
 
@@ -52,7 +52,7 @@ all install installcheck clean:
 endif
 
 # from the registry: the install script and FEATURES.md
-build/generate: $(GENERATOR_SRC) src/features/registry.c $(HEADERS)
+build/generate: $(GENERATOR_SRC) src/features/registry.c $(SRC_HEADERS)
 	@mkdir -p build
 	$(CC) $(WARNINGS) $(WERROR) -O1 -Isrc -o $@ $(GENERATOR_SRC) src/features/registry.c
 
@@ -68,7 +68,7 @@ features-check: build/generate
 	build/generate markdown | diff FEATURES.md -
 
 # a changed header makes every object again
-$(OBJS): $(HEADERS)
+$(OBJS): $(SRC_HEADERS)
 
 # calls between parts of the engine need no detour through the linkage table
 $(ENGINE_OBJS): override CFLAGS += -fvisibility=hidden

@@ -190,6 +190,9 @@ typedef struct jj_tcp_analysis
 	uint32_t	mp_packets;
 } jj_tcp_analysis;
 
+/* tcp_bytes.c: count the n > 0 payload bytes at a sequence number that were not there before. False without memory. */
+extern bool jj_tcp_bytes_add(jj_tcp_union *u, uint32_t seq, uint32_t n, const jj_allocator *a);
+
 /* State in the flow record: a pointer, NULL before the first TCP segment. */
 extern const jj_extractor jj_analyse_tcp;
 

@@ -271,6 +271,15 @@ sample_class(uint32_t room)
 }
 
 static jj_sample *
+next_spare(const jj_sample *block)
+{
+	jj_sample  *next;
+
+	memcpy(&next, block, sizeof(jj_sample *));
+	return next;
+}
+
+static jj_sample *
 take_samples(jj_engine *e, uint32_t room)
 {
 	int			class = sample_class(room);
@@ -284,7 +293,7 @@ take_samples(jj_engine *e, uint32_t room)
 		return block;
 	}
 	block = e->spare[class];
-	memcpy(&e->spare[class], block, sizeof(block));
+	e->spare[class] = next_spare(block);
 	return block;
 }
 
@@ -301,7 +310,7 @@ return_samples(jj_engine *e, jj_sample *block, uint32_t room)
 		jj_release(&e->work.allocator, block);
 		return;
 	}
-	memcpy(block, &e->spare[class], sizeof(block));
+	memcpy((void *) block, &e->spare[class], sizeof(jj_sample *));
 	e->spare[class] = block;
 }
 
@@ -571,7 +580,7 @@ jj_engine_close(jj_engine *e)
 		{
 			jj_sample  *block = e->spare[i];
 
-			memcpy(&e->spare[i], block, sizeof(block));
+			e->spare[i] = next_spare(block);
 			jj_release(&a, block);
 		}
 	for (uint32_t i = 0; i < e->sources; i++)

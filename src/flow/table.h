@@ -111,6 +111,12 @@ extern jj_flow *jj_table_add(jj_table *t, jj_packet *p, const jj_lookup *l, uint
 /* End a live flow at a time; its record stays until jj_table_forget. */
 extern bool jj_table_end(jj_table *t, jj_flow *f, jj_end_reason reason, int64_t when);
 
+/*
+ * expiry.c: end the flows at the heads of the lists that are past their time
+ * at mark. False without memory.
+ */
+extern bool jj_table_expire(jj_table *t, int64_t mark);
+
 /* End all flows and make all of them ready. */
 extern bool jj_table_finish(jj_table *t);
 
