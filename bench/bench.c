@@ -2,7 +2,7 @@
  * Time per packet of the engine's stages over one capture, beside a bare
  * libpcap loop in the same run. bench/README.md says how to read the table.
  *
- *     bench FILE [--rounds N] [--measured NAME COMMAND] [--peer NAME PACKETS COMMAND] ...
+ *     bench FILE [--rounds N] [--groups NAME,NAME...] [--measured NAME COMMAND] [--peer NAME PACKETS COMMAND] ...
  *
  * A measured command prints its packets and its wall and CPU time in
  * nanoseconds; a peer is timed as a whole process over so many packets.
@@ -301,7 +301,7 @@ main(int argc, char **argv)
 
 	if (argc < 2 || argv[1][0] == '-')
 	{
-		fprintf(stderr, "usage: bench FILE [--rounds N] [--measured NAME COMMAND] [--peer NAME PACKETS COMMAND] ...\n");
+		fprintf(stderr, "usage: bench FILE [--rounds N] [--groups NAME,NAME...] [--measured NAME COMMAND] [--peer NAME PACKETS COMMAND] ...\n");
 		return 2;
 	}
 	add_stage(BARE_LIBPCAP, "bare libpcap loop");
@@ -327,6 +327,20 @@ main(int argc, char **argv)
 	{
 		if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc && (rounds = strtol(argv[i + 1], NULL, 10)) > 0)
 			i += 2;
+		else if (strcmp(argv[i], "--groups") == 0 && i + 1 < argc)
+		{
+			char		name[256];
+
+			snprintf(name, sizeof(name), "  ... and %s", argv[i + 1]);
+			s = add_stage(ENGINE, name);
+			for (char *group = strtok(argv[i + 1], ","); group != NULL; group = strtok(NULL, ","))
+				if (!jj_set_add_name(&s->features, group))
+				{
+					fprintf(stderr, "bench: there is no group \"%s\"\n", group);
+					return 2;
+				}
+			i += 2;
+		}
 		else if (strcmp(argv[i], "--measured") == 0 && i + 2 < argc)
 		{
 			add_stage(MEASURED, argv[i + 1])->command = argv[i + 2];

@@ -21,9 +21,9 @@ chmod 644 "$capture" "$small"
 sync "$capture" "$small"
 echo
 
-set -- "$capture" --rounds "$rounds"
+set -- "$capture" --rounds "$rounds" --groups flow_meta,timing,size,tcp,mac,ip_extended
 if psql -Xq -v ON_ERROR_STOP=1 -c 'CREATE EXTENSION joyfuljay'; then
-	for options in '{}' '{"features": "total_packets"}'; do
+	for options in '{}' '{"features": ["flow_meta", "timing", "size", "tcp", "mac", "ip_extended"]}' '{"features": "total_packets"}'; do
 		set -- "$@" --measured "SQL, options $options" "sh $folder/sql.sh $capture $packets '$options'"
 	done
 else
