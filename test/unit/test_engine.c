@@ -3,6 +3,7 @@
  * bounded samples with a bounded error, an answer when memory is short, and
  * refusal of what is out of range.
  */
+#include "failing.h"
 #include "traffic.h"
 
 static void
@@ -171,34 +172,7 @@ bounded_samples(void)
 	   "up to the bound quantiles are exact");
 }
 
-/* ---- failing allocations */
-
-typedef struct failing
-{
-	uint64_t	calls;
-	uint64_t	fail_at;		/* number of the call that fails */
-	int64_t		live;
-} failing;
-
-static void *
-failing_alloc(void *ctx, size_t size)
-{
-	failing    *f = ctx;
-	void	   *p;
-
-	if (++f->calls == f->fail_at)
-		return NULL;
-	p = malloc(size > 0 ? size : 1);
-	f->live += p != NULL;
-	return p;
-}
-
-static void
-failing_release(void *ctx, void *block)
-{
-	((failing *) ctx)->live--;
-	free(block);
-}
+/* ---- short memory */
 
 static void
 no_memory(void)

@@ -2,7 +2,7 @@
  * Columns of the groups icmp, ipv6_options, padding and entropy, against
  * values worked out by hand.
  */
-#include "traffic.h"
+#include "columns.h"
 
 /* ---- frames */
 
@@ -118,70 +118,18 @@ text(int from, uint32_t seq, const char *bytes)
 	segment(from, A, seq, bytes, UINT32_MAX);
 }
 
-/* ---- the only flow's columns */
-
-static jj_options o;
-static jj_feature_set present;
-static jj_value value[JJ_FEATURES];
-static int16_t headers[16];
-static uint32_t n_headers;
-static unsigned n_rows;
-
-static void
-keep(const jj_row *row)
+/* The elements of ipv6_ext_headers. */
+static uint32_t
+extension_headers(int16_t headers[16])
 {
-	uint32_t	size;
-	const uint8_t *b;
+	const jj_value *v = &value[JJ_F_ipv6_ext_headers];
+	uint32_t	n = v->bytes.size / sizeof(int16_t);
 
-	n_rows++;
-	present = row->present;
-	memcpy(value, row->value, sizeof(value));
-	if (jj_row_has(row, JJ_F_ipv6_ext_headers))
-	{
-		b = jj_row_bytes(row, JJ_F_ipv6_ext_headers, &size);
-		n_headers = size / sizeof(int16_t);
-		memcpy(headers, b, size);
-	}
+	if (n > 16 || is_null(JJ_F_ipv6_ext_headers))
+		return UINT32_MAX;
+	memcpy(headers, arena + v->bytes.offset, v->bytes.size);
+	return n;
 }
-
-static void
-rows(void)
-{
-	jj_allocator a = jj_malloc_allocator();
-	jj_error	err;
-
-	n_rows = 0;
-	if (run_with(&o, NULL, &a, JJ_BATCH, keep, &err) != JJ_OK)
-		printf("# %s\n", err.message);
-}
-
-static bool
-is_null(jj_feature f)
-{
-	return n_rows > 0 && !jj_set_has(&present, f);
-}
-
-static bool
-has_int(jj_feature f, int64_t want)
-{
-	if (n_rows > 0 && jj_set_has(&present, f) && value[f].i == want)
-		return true;
-	printf("# %s: got %" PRId64 "%s, expected %" PRId64 "\n", jj_feature_table[f].name, value[f].i, is_null(f) ? " (null)" : "", want);
-	return false;
-}
-
-static bool
-has_real(jj_feature f, double want)
-{
-	if (n_rows > 0 && jj_set_has(&present, f) && fabs(value[f].d - want) <= 1e-12)
-		return true;
-	printf("# %s: got %.17g%s, expected %.17g\n", jj_feature_table[f].name, value[f].d, is_null(f) ? " (null)" : "", want);
-	return false;
-}
-
-#define INT(f, want) has_int(JJ_F_##f, want)
-#define REAL(f, want) has_real(JJ_F_##f, want)
-#define NIL(f) is_null(JJ_F_##f)
 
 /* ---- icmp */
 
@@ -268,15 +216,17 @@ other_messages(void)
 static void
 ipv6_options(void)
 {
+	int16_t		headers[16];
+
 	start(), udp6(1, 0xb9, 7), udp6(1, 0xb9, 7), udp6(2, 0x03, 3), udp6(1, 0xb9, 9), udp6(1, 0xb8, 7), rows();
 	ok(n_rows == 1 && INT(ipv6_packet_count, 5) && INT(ipv4_packet_count, 0) && REAL(ipv6_ratio, 1) && INT(is_ipv6_only, 1), "IPv6 packets");
 	ok(INT(ipv6_flow_label, 7) && INT(ipv6_flow_label_unique_count, 2) && INT(ipv6_flow_label_changes, 2), "labels 7 7 9 7, and 3 back");
 	ok(INT(ipv6_traffic_class, 0xb9) && INT(ipv6_dscp, 46) && INT(ipv6_ecn, 3) && INT(ipv6_traffic_class_unique_count, 2), "traffic class");
-	ok(n_headers == 0 && !NIL(ipv6_ext_headers), "no extension header: an empty array");
+	ok(extension_headers(headers) == 0, "no extension header: an empty array");
 	start(), udp6(1, 0, 1), udp6(2, 0, 1), udp6(2, 0, 2), udp6(2, 0, 3), udp6(2, 0, 1), rows();
 	ok(INT(ipv6_flow_label_unique_count, 3) && INT(ipv6_flow_label_changes, 3) && INT(ipv6_flow_label, 1), "more labels backward");
 	start(), udp6_behind(0, 60), udp6_behind(60, -1), udp6_behind(43, 60), udp6_behind(-1, -1), rows();
-	ok(n_rows == 1 && n_headers == 3 && headers[0] == 0 && headers[1] == 60 && headers[2] == 43, "extension headers in the order in which they came");
+	ok(n_rows == 1 && extension_headers(headers) == 3 && headers[0] == 0 && headers[1] == 60 && headers[2] == 43, "extension headers in the order in which they came");
 	start(), ipv6(2, 6, 0x10, 5, (const uint8_t *) "\0\x50\4\x57\0\0\0\0\0\0\0\0\x50\x12\0\0\0\0\0\0", 20), rows();
 	ok(NIL(ipv6_flow_label) && NIL(ipv6_traffic_class) && NIL(ipv6_dscp) && INT(ipv6_flow_label_unique_count, 1) && INT(ipv6_ecn, 0)
 	   && INT(ipv6_traffic_class_unique_count, 1), "a SYN-ACK alone: nothing from the initiator");
