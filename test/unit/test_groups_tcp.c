@@ -185,8 +185,11 @@ sequence(void)
 	begin(100), data(0.1, 101, 10), seg(0.2, 1, F | A, 111, ISN + 1, 0, 1000), seg(0.6, 1, F | A, 111, ISN + 1, 0, 1000), rows();
 	ok(INT(tcp_seq_fwd_retrans, 1) && INT(tcp_seq_fwd_gaps, 0) && INT(tcp_seq_fwd_bytes_sent, 10) && REAL(tcp_retrans_ratio, 1 / 5.0), "FIN sent again");
 
-	begin(100), data(0.1, 101, 10), seg(0.2, 1, R, 90000, 0, 5, 0), rows();
-	ok(INT(tcp_seq_fwd_gaps, 0) && INT(tcp_seq_fwd_bytes_sent, 10) && INT(tcp_total_retrans, 0) && REAL(tcp_retrans_ratio, 0), "RST occupies nothing");
+	begin(100), data(0.1, 101, 10), data(0.3, 101, 10), seg(0.4, 1, R, 90000, 0, 5, 0), rows();
+	ok(INT(tcp_seq_fwd_gaps, 0) && INT(tcp_seq_fwd_bytes_sent, 10) && INT(tcp_total_retrans, 1) && REAL(tcp_retrans_ratio, 1 / 4.0), "RST occupies nothing");
+
+	begin(100), data(0.1, 101, 100), data(0.5, 200, 20), rows();
+	ok(INT(tcp_total_retrans, 0) && INT(tcp_total_ooo, 0) && INT(tcp_seq_fwd_bytes_sent, 119), "what begins one byte below, and is longer, is not old");
 
 	start(), plain(), seg(0, 1, A, 100, 1, 0, 9), rows();
 	ok(n_rows == 1 && NIL(tcp_retrans_ratio) && INT(tcp_total_retrans, 0), "no segment that occupies sequence space: no ratio");
@@ -198,6 +201,9 @@ sequence(void)
 	seg(1.031, 1, A, 5000001, ISN + 1, 20, 1000), rows();
 	ok(n_rows == 1 && INT(tcp_isn_fwd, 100) && INT(tcp_seq_fwd_gaps, 0) && INT(tcp_total_retrans, 0) && INT(tcp_seq_fwd_bytes_sent, 20)
 	   && REAL(tcp_rtt_handshake, 0.031), "numbers begin anew with another SYN");
+	start(), plain();
+	seg(0, 1, S, 100, 0, 0, 1000), data(0.1, 101, 50), seg(1, 1, S, 120, 0, 0, 1000), data(1.1, 121, 20), rows();
+	ok(n_rows == 1 && INT(tcp_seq_fwd_bytes_sent, 70) && INT(tcp_total_retrans, 0), "also where they meet those of before");
 	o = defaults();
 }
 
@@ -472,6 +478,10 @@ fingerprints(void)
 	ok(TEXT(tcp_fp_fwd, "4:32:0:0:100,15:ts,ws,?99,eol+4:ecn,0+,seq-,ack+,uptr+,pushf+,ts1-,ts2+,opt+,exws:+") && TEXT(tcp_os_hint_fwd, "unknown"),
 	   "quirks of a SYN");
 	ok(TEXT(tcp_fp_bwd, "4:64:0:0:0,0::df,id+,ack-,urgf+:0") && NIL(tcp_fp_bwd_mss) && NIL(tcp_fp_bwd_ws) && INT(tcp_fp_bwd_window, 0), "of a SYN-ACK");
+
+	start(), plain(), OPT(2, 4, 5, 0xb4, 1, 1, 4, 2, 1, 3, 3, 10), seg(0, 1, S, 100, 0, 0, 1024);
+	OPT(2, 4, 5, 0xb4, 1, 1, 4, 2, 1, 3, 3, 10), seg(0.1, 2, S | A, ISN, 101, 0, 1025), rows();
+	ok(TEXT(tcp_os_hint_fwd, "unknown") && TEXT(tcp_os_hint_bwd, "linux"), "a scanner's small window");
 
 	start(), plain(), seg(0, 1, S, 100, 0, 0, 1000), seg(1, 1, S, 100, 0, 0, 2000), rows();
 	ok(INT(tcp_fp_fwd_window, 1000) && NIL(tcp_fp_bwd) && NIL(tcp_fp_bwd_window), "the first SYN counts");
