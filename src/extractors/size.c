@@ -124,7 +124,7 @@ emit_sequence(const jj_head *h, jj_row *row)
 
 	for (uint32_t i = 0; length != NULL && i < h->n; i++)
 	{
-		int32_t		size = h->sample[i].ip_len > INT32_MAX ? INT32_MAX : (int32_t) h->sample[i].ip_len;
+		int32_t		size = (int32_t) h->sample[i].ip_len;
 
 		length[i] = h->sample[i].t_dir & 1 ? -size : size;
 	}

@@ -188,7 +188,7 @@ emit_sequences(const timing_fold *a, uint32_t length, jj_row *row)
 		x[i] = i == 0 ? 0 : seconds_between(&s[i - 1], &s[i]);
 	size = jj_row_reserve(row, JJ_F_splt_lengths, sizeof(int32_t) * n);
 	for (uint32_t i = 0; size != NULL && i < n; i++)
-		size[i] = s[i].ip_len > INT32_MAX ? INT32_MAX : (int32_t) s[i].ip_len;
+		size[i] = (int32_t) s[i].ip_len;
 	direction = jj_row_reserve(row, JJ_F_splt_directions, sizeof(int16_t) * n);
 	for (uint32_t i = 0; direction != NULL && i < n; i++)
 		direction[i] = s[i].t_dir & 1 ? -1 : 1;

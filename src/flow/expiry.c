@@ -24,8 +24,10 @@ overdue(const jj_table *t, const jj_flow *f, int64_t mark, jj_end_reason *reason
 
 /*
  * End what is past its time at mark. Only the heads of the two lists are
- * looked at: with clocks out of order some flows may end a little later than
- * they could, which changes neither their rows nor their reasons.
+ * looked at, so with clocks out of order, or a flow_timeout below JJ_LINGER,
+ * some flows end a little later than they could. That changes neither their
+ * rows nor their reasons, but under max_concurrent_flows it may cost another
+ * flow its place.
  */
 bool
 jj_table_expire(jj_table *t, int64_t mark)

@@ -286,8 +286,8 @@ jj_decode_ipv4(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 	h.src = b + 12;
 	h.dst = b + 16;
 	if (h.ip_len == 0)			/* segmentation offload */
-		h.ip_len = wend > o + header ? min_size(wend - o, UINT32_MAX) : header;
-	if (h.ip_len < header)
+		h.ip_len = wend > o + header ? wend - o : header;
+	if (h.ip_len < header || h.ip_len > JJ_MAX_IP_LENGTH)
 		return JJ_SKIP_MALFORMED;
 	iwend = o + h.ip_len;
 	iend = min_size(end, iwend);
@@ -420,8 +420,8 @@ jj_decode_ipv6(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 		if (h.ip_len == 0)
 			h.ip_len = next != 59 && wend > o + 40 ? wend - o : 40;
 	}
-	if (h.ip_len > UINT32_MAX)
-		h.ip_len = UINT32_MAX;
+	if (h.ip_len > JJ_MAX_IP_LENGTH)
+		return JJ_SKIP_MALFORMED;
 	iwend = o + h.ip_len;
 	iend = min_size(end, iwend);
 	h.truncated = iend < iwend;

@@ -9,6 +9,7 @@
 #define JJ_MAX_TUNNELS 4		/* at most so many are taken off a packet */
 #define JJ_MAX_LABELS 16		/* headers named in hdr_desc */
 #define JJ_MAX_VLANS 16			/* a frame with more tags is malformed */
+#define JJ_MAX_IP_LENGTH INT32_MAX	/* a longer IP packet, as a jumbogram may claim, is malformed; lengths fit an SQL integer */
 #define JJ_MAX_EXT_HEADERS 16	/* IPv6 extension headers remembered */
 #define JJ_MAX_LAYERS 64		/* link-layer headers walked per frame, bounds nested MPLS and LLC */
 

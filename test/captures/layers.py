@@ -317,6 +317,14 @@ def _():
     return [(START + i * 10**8, f) for i, f in enumerate(frames)] + [(START + 10**9, cut, 100000), (START + 11 * 10**8, eth(tso4)[:200], 4054)]
 
 
+@capture('impossible_length.pcap', 'lengths no packet can have: IP length 0 in a frame of 4 GiB, a jumbogram of 3.75 GiB; between good packets')
+def _():
+    u = udp(5, 6, b'good')
+    huge = ipv6(A6, B6, 0, u, ext=b'\x11\0\xc2\x04' + struct.pack('>I', 0xf0000000), upper=17, length=0)
+    return [(START, eth(ipv4(A4, B4, 17, u))), (START + 1000, eth(ipv4(A4, B4, 17, u, length=0)), 0xffffffff), (START + 2000, eth(huge)),
+            (START + 3000, eth(ipv4(A4, B4, 17, u)), 0xffffffff)]
+
+
 @capture('protocols.pcap', 'TCP, UDP, UDP-Lite, SCTP, DCCP, IGMP, GRE without IP inside, OSPF, EIGRP, an unassigned protocol, both IP versions')
 def _():
     data = struct.pack('>BBHIHHI', 0, 3, 24, 1, 0, 0, 0) + b'sctpdata'

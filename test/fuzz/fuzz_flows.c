@@ -19,9 +19,24 @@ read_row(const jj_row *row)
 		if (!jj_row_has(row, f))
 			continue;
 		assert(jj_group_implemented((jj_group) jj_feature_table[f].group));
-		if (jj_feature_table[f].type == JJ_FLOAT8)
-			assert(isfinite(row->value[f].d));
-		else if (jj_feature_table[f].type >= JJ_MACADDR)
+		switch (jj_feature_table[f].type)
+		{
+			case JJ_FLOAT8:
+				assert(isfinite(row->value[f].d));
+				break;
+			case JJ_INT2:
+				assert(row->value[f].i >= INT16_MIN && row->value[f].i <= INT16_MAX);
+				break;
+			case JJ_INT4:
+				assert(row->value[f].i >= INT32_MIN && row->value[f].i <= INT32_MAX);
+				break;
+			case JJ_BOOL:
+				assert(row->value[f].i == 0 || row->value[f].i == 1);
+				break;
+			default:
+				break;
+		}
+		if (jj_feature_table[f].type >= JJ_MACADDR)
 		{
 			uint32_t	size;
 			const uint8_t *b = jj_row_bytes(row, f, &size);
@@ -87,6 +102,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	sum += take_rows(e, &packets);
 	assert(packets == jj_engine_counters(e)->decoded);
+	(void) sum;
 	jj_engine_close(e);
 	jj_reader_close(r);
 	return 0;

@@ -95,4 +95,8 @@ SELECT sum(total_packets) FROM jj_extract('jj_captures/bad_block.pcapng');
 SELECT sum(total_packets) FROM jj_extract('jj_captures/bad_caplen.pcapng');
 SELECT sum(total_packets) FROM jj_extract(pg_read_binary_file('jj_captures/cut_record.pcap'));
 
+-- a length that no packet can have costs that packet, not the call
+SELECT src_ip, total_packets, total_bytes, pkt_len_max, payload_len_max FROM jj_extract('jj_captures/impossible_length.pcap');
+SELECT frame, ip_len, wirelen, skipped FROM jj_packets('jj_captures/impossible_length.pcap');
+
 COPY shell FROM PROGRAM 'rm jj_captures';
