@@ -20,6 +20,8 @@ enum
 	JJ_DIR_BOTH = 2
 };
 
+#define JJ_ENTROPY_RISES 512	/* twice the default of entropy_sample_bytes */
+
 /* Scratch memory of one engine, shared by the extractors while a flow ends. */
 typedef struct jj_work
 {
@@ -31,6 +33,7 @@ typedef struct jj_work
 	bool		tallied;		/* it has the packet lengths of the flow that is ending */
 	jj_tally_entry *entry;		/* room for entry_room values */
 	uint32_t	entry_room;
+	int64_t    *entropy_rise;	/* JJ_ENTROPY_RISES values of entropy.c, NULL until needed */
 	void	   *digest;			/* EVP_MD_CTX of the Community ID */
 	void	   *digest_type;	/* EVP_MD */
 } jj_work;
@@ -65,6 +68,9 @@ typedef struct jj_extractor
 
 	/* bytes behind each flow record, zero when the flow starts */
 	size_t		state_size;
+
+	/* the state begins with a pointer, NULL or to a block of which each packet touches the first so many bytes; 0 = it doesn't */
+	size_t		fetch_size;
 
 	/* One packet of the flow; p->t and p->dir are set. False without memory. */
 	bool		(*update) (void *state, const jj_packet *p, const jj_work *w);

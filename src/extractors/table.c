@@ -72,6 +72,7 @@ jj_work_free(jj_work *w)
 		jj_release(&w->allocator, w->gap[d]);
 	jj_tally_free(&w->tally, &w->allocator);
 	jj_release(&w->allocator, w->entry);
+	jj_release(&w->allocator, w->entropy_rise);
 	EVP_MD_CTX_free(w->digest);
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
 	EVP_MD_free(w->digest_type);

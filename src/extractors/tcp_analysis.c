@@ -3,6 +3,7 @@
  */
 #include "extractors/tcp_analysis.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define FAST_NS INT64_C(20000000)	/* a fast retransmission follows its duplicate ACKs within 20 ms */
@@ -252,6 +253,9 @@ advance(jj_tcp_side *s, const jj_packet *p, unsigned m)
 	s->ack_t = p->t;
 	s->probe = m & MARK_PROBE;
 	s->keep = m & MARK_KEEP_ALIVE;
+	s->consuming += (p->payload_len > 0 || (fl & (SYN | FIN))) && !(fl & RST);
+	if (m == 0)
+		return;
 	s->retrans += (m & (MARK_RETRANS | MARK_FAST | MARK_SPURIOUS)) != 0;
 	s->fast += (m & MARK_FAST) != 0;
 	s->spurious += (m & MARK_SPURIOUS) != 0;
@@ -260,7 +264,6 @@ advance(jj_tcp_side *s, const jj_packet *p, unsigned m)
 	s->dup_acks += (m & MARK_DUP_ACK) != 0;
 	s->keep_alives += (m & MARK_KEEP_ALIVE) != 0;
 	s->zero_windows += (m & MARK_ZERO_WINDOW) != 0;
-	s->consuming += (p->payload_len > 0 || (fl & (SYN | FIN))) && !(fl & RST);
 }
 
 static void
@@ -368,7 +371,8 @@ follow_options(jj_tcp_analysis *t, jj_tcp_side *s, const jj_packet *p, const jj_
 		s->syn_ws = o->ws;
 		s->syn_sack = o->sack_permitted;
 	}
-	t->sack_blocks += o->n_sack;
+	if (o->n_sack > 0)
+		t->sack_blocks += o->n_sack;
 	if (o->n_sack > 0
 		&& (jj_seq_diff(o->sack[0][1], p->ack) <= 0
 			|| (o->n_sack > 1 && jj_seq_diff(o->sack[0][0], o->sack[1][0]) >= 0 && jj_seq_diff(o->sack[0][1], o->sack[1][1]) <= 0)))
@@ -535,9 +539,12 @@ analyse_segment(jj_tcp_analysis *t, const jj_packet *p, const jj_allocator *a)
 	if (!follow_handshake(t, s, p, &o, a))
 		return false;
 	s->has_fragment = p->fragment && !(fl & RST);
-	s->fragment_id = p->ip_id;
-	s->fragment_start = p->seq + (fl & SYN ? 1 : 0) - p->tcp_header_len;
-	s->fragment_seq = p->seq;
+	if (s->has_fragment)
+	{
+		s->fragment_id = p->ip_id;
+		s->fragment_start = p->seq + (fl & SYN ? 1 : 0) - p->tcp_header_len;
+		s->fragment_seq = p->seq;
+	}
 	return true;
 }
 
@@ -603,6 +610,7 @@ free_state(void *state, const jj_allocator *a)
 const jj_extractor jj_analyse_tcp = {
 	.group = JJ_GROUPS,
 	.state_size = sizeof(jj_tcp_analysis *),
+	.fetch_size = offsetof(jj_tcp_analysis, ts_rtt),
 	.update = update,
 	.free_state = free_state,
 };

@@ -67,51 +67,57 @@ typedef struct jj_tcp_syn
 	jj_tcp_options options;
 } jj_tcp_syn;
 
-/* One direction. */
+/* One direction. What most segments touch comes first, line by line of the cache; the rest is for few of them. */
 typedef struct jj_tcp_side
 {
-	uint64_t	packets;
-
-	/* sequence numbers */
-	uint32_t	base;
-	uint32_t	next;			/* highest next sequence number */
 	int64_t		next_t;
-	uint32_t	ack;
 	int64_t		ack_t;			/* time of the last segment */
+	uint32_t	next;			/* highest next sequence number */
+	uint32_t	ack;
+	uint32_t	base;
 	uint32_t	dups;			/* length of the present run of duplicate ACKs */
-	uint32_t	isn;
+	uint32_t	hiack;			/* highest acknowledgement sent */
+	uint32_t	ts_sent;		/* newest TSval on a segment that occupies sequence space */
+	uint32_t	ts_count;
 	uint16_t	window;
+	uint8_t		n_unacked;
+	uint8_t		unacked_room;
+	uint8_t		n_tsvals;
+	uint8_t		tsval_room;
 	bool		has_base;
 	bool		has_next;
 	bool		has_window;
 	bool		has_ack;
-	bool		has_isn;
 	bool		probe;			/* the last segment was a zero window probe, a keep-alive */
 	bool		keep;
+	bool		has_hiack;
+	bool		has_ts_sent;
+	bool		ts_present;
+	bool		has_fragment;
+
+	jj_tcp_segment *unacked;	/* at most JJ_TCP_UNACKED */
+	jj_tcp_tsval *tsval;		/* at most JJ_TCP_TSVALS */
 	jj_tcp_union bytes;
-	uint32_t	retrans;
-	uint32_t	fast;
-	uint32_t	spurious;
-	uint32_t	out_of_order;
-	uint32_t	lost;
-	uint32_t	dup_acks;
-	uint32_t	keep_alives;
-	uint32_t	zero_windows;
+
+	uint64_t	packets;
+	uint64_t	window_sum;
+	int64_t		ts_new_t;
+	uint64_t	ts_diff;
 	uint32_t	acks;
 	uint32_t	consuming;		/* segments that occupy sequence space */
-
-	/* windows */
-	bool		has_init_window;
-	uint16_t	init_window;
-	uint16_t	window_min;
-	uint16_t	window_max;
-	uint16_t	window_prev;
-	uint64_t	window_sum;
 	uint32_t	windows;
 	uint32_t	window_up;
 	uint32_t	window_down;
+	uint32_t	ts_new;
+	uint16_t	window_min;
+	uint16_t	window_max;
+	uint16_t	window_prev;
 
-	/* options of the first SYN, and timestamps */
+	/* the first SYN */
+	bool		has_isn;
+	bool		has_init_window;
+	uint16_t	init_window;
+	uint32_t	isn;
 	bool		has_syn;
 	bool		syn_ack;
 	bool		syn_cut;
@@ -120,37 +126,29 @@ typedef struct jj_tcp_side
 	bool		syn_sack;
 	uint8_t		syn_ws;
 	uint16_t	syn_mss;
-	bool		ts_present;
+	jj_tcp_syn *syn;
+
+	/* the first timestamps, and the last sample of this side's data */
 	bool		has_ecr;
+	bool		has_ts_prev;
 	uint32_t	ecr_first;
 	uint32_t	ts_first;
-	uint32_t	ts_new;
 	int64_t		ts_first_t;
-	int64_t		ts_new_t;
-	uint64_t	ts_diff;
-	uint32_t	ts_count;
+	int64_t		ts_prev;
+
+	uint32_t	retrans;
+	uint32_t	fast;
+	uint32_t	spurious;
+	uint32_t	out_of_order;
+	uint32_t	lost;
+	uint32_t	dup_acks;
+	uint32_t	keep_alives;
+	uint32_t	zero_windows;
 	bool		mp_capable;
 	bool		mp_join;
 	bool		mp_dss;
 
-	/* round-trip times */
-	jj_tcp_segment *unacked;	/* at most JJ_TCP_UNACKED */
-	jj_tcp_tsval *tsval;		/* at most JJ_TCP_TSVALS */
-	uint8_t		n_unacked;
-	uint8_t		unacked_room;
-	uint8_t		n_tsvals;
-	uint8_t		tsval_room;
-	bool		has_ts_sent;
-	bool		has_hiack;
-	bool		has_ts_prev;
-	uint32_t	ts_sent;		/* newest TSval on a segment that occupies sequence space */
-	uint32_t	hiack;			/* highest acknowledgement sent */
-	int64_t		ts_prev;		/* last timestamp sample of this side's data */
-
-	jj_tcp_syn *syn;
-
 	/* first fragment that waits for the rest of its segment */
-	bool		has_fragment;
 	uint32_t	fragment_id;
 	uint32_t	fragment_start; /* sequence number of byte 0 of the IP payload */
 	uint32_t	fragment_seq;
@@ -158,7 +156,6 @@ typedef struct jj_tcp_side
 
 typedef struct jj_tcp_analysis
 {
-	jj_tcp_side side[2];
 	bool		has_syn_t;
 	bool		has_irtt;
 	bool		has_handshake;
@@ -170,6 +167,13 @@ typedef struct jj_tcp_analysis
 	bool		has_ecn;
 	bool		ecn;
 	uint8_t		syn_dir;
+	uint32_t	option_bits;
+	uint32_t	option_packets;
+	jj_moments	ack_rtt;
+	jj_tcp_side side[2];
+	jj_moments	ts_rtt;
+	jj_u128		jitter_sum;
+	uint64_t	jitters;
 	int64_t		syn_t;
 	int64_t		synack_t;
 	int64_t		irtt;			/* of the reordering window: any ACK after a SYN ends it */
@@ -178,14 +182,8 @@ typedef struct jj_tcp_analysis
 	int64_t		handshake_client;
 	uint32_t	syns;
 	uint32_t	synacks;
-	jj_moments	ack_rtt;
-	jj_moments	ts_rtt;
-	uint64_t	jitters;
-	jj_u128		jitter_sum;
 	uint32_t	sack_blocks;
 	uint32_t	dsacks;
-	uint32_t	option_bits;
-	uint32_t	option_packets;
 	uint32_t	mp_bits;
 	uint32_t	mp_packets;
 } jj_tcp_analysis;

@@ -4,6 +4,7 @@
  */
 #include "features/engine.h"
 #include "extractors/extractor.h"
+#include "features/pool.h"
 #include "flow/table.h"
 
 #include <string.h>
@@ -14,6 +15,8 @@
 
 struct jj_engine
 {
+	jj_allocator allocator;
+	jj_pool		pool;			/* behind work.allocator, what extractors allocate */
 	jj_table	table;
 	jj_work		work;
 	jj_counters counters;
@@ -25,6 +28,7 @@ struct jj_engine
 	const jj_extractor *active[MAX_ACTIVE];
 	size_t		state_offset[MAX_ACTIVE];	/* in the flow record */
 	size_t		fold_offset[MAX_ACTIVE];	/* in the block of accumulators */
+	unsigned	fetch;			/* the extractor whose block is fetched ahead, MAX_ACTIVE if none */
 	unsigned	n_updates;
 	unsigned	update[MAX_ACTIVE]; /* those that see each packet */
 	size_t		fold_size;		/* 0: no extractor needs samples */
@@ -58,6 +62,22 @@ jj_options_default(jj_options *o)
 	o->entropy_sample_bytes = 256;
 	o->sampling_rate = 1;
 	jj_set_all(&o->features);
+}
+
+/* Under AddressSanitizer each block has its own surroundings, so that an access behind it is noticed. */
+static jj_allocator
+extractor_allocator(jj_engine *e)
+{
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+	return e->allocator;
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+	return e->allocator;
+#else
+	return jj_pool_init(&e->pool, &e->allocator);
+#endif
 }
 
 static jj_code
@@ -119,6 +139,8 @@ activate(jj_engine *e, const jj_extractor *x, size_t *record)
 	e->active[i] = x;
 	e->fold_offset[i] = e->fold_size;
 	e->fold_size += aligned(x->fold_size);
+	if (x->fetch_size != 0)
+		e->fetch = i;
 	if (x->update != NULL)
 		e->update[e->n_updates++] = i;
 	e->n_active++;
@@ -131,6 +153,7 @@ choose_extractors(jj_engine *e, const jj_options *o)
 {
 	size_t		record = aligned(sizeof(jj_flow));
 
+	e->fetch = MAX_ACTIVE;
 	for (unsigned i = 0; i < jj_extractor_count; i++)
 		if (group_wanted(&o->features, jj_extractor_table[i]->group))
 			activate(e, jj_extractor_table[i], &record);
@@ -179,7 +202,8 @@ jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, co
 		return out_of_memory(err);
 	e->filter = filter;
 	e->work.options = *options;
-	e->work.allocator = *a;
+	e->allocator = *a;
+	e->work.allocator = extractor_allocator(e);
 	/* the sequence columns need the first samples of a flow */
 	if (e->work.options.max_samples <= options->max_sequence_length)
 		e->work.options.max_samples = options->max_sequence_length + 1;
@@ -203,7 +227,7 @@ jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, co
 jj_code
 jj_engine_source(jj_engine *e, const char *name, bool fresh, jj_error *err)
 {
-	const jj_allocator *a = &e->work.allocator;
+	const jj_allocator *a = &e->allocator;
 	size_t		size = strlen(name) + 1;
 	char	  **grown;
 	char	   *copy;
@@ -287,7 +311,7 @@ take_samples(jj_engine *e, uint32_t room)
 
 	if (class < 0 || e->spare[class] == NULL)
 	{
-		block = jj_alloc(&e->work.allocator, sizeof(jj_sample) * room);
+		block = jj_alloc(&e->allocator, sizeof(jj_sample) * room);
 		if (block != NULL)
 			note_samples(e, room);
 		return block;
@@ -307,7 +331,7 @@ return_samples(jj_engine *e, jj_sample *block, uint32_t room)
 	if (class < 0)
 	{
 		note_samples(e, -(int64_t) room);
-		jj_release(&e->work.allocator, block);
+		jj_release(&e->allocator, block);
 		return;
 	}
 	memcpy((void *) block, &e->spare[class], sizeof(jj_sample *));
@@ -436,6 +460,18 @@ observe_flow(jj_engine *e, uint32_t n, const jj_flow *f)
 	o->capture = e->source[f->capture];
 }
 
+/* Begin to load the block that the state of extractor e->fetch points to. */
+static void
+fetch_block(const jj_engine *e, const jj_flow *f)
+{
+	const char *block;
+
+	memcpy(&block, state_of(e, f, e->fetch), sizeof(block));
+	if (block != NULL)
+		for (size_t o = 0; o < e->active[e->fetch]->fetch_size; o += 64)
+			JJ_PREFETCH(block + o);
+}
+
 jj_code
 jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 {
@@ -464,7 +500,11 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 	for (uint32_t i = 0; i < taken; i++)
 		jj_table_prefetch_flow(t, &e->lookup[i]);
 	for (uint32_t i = 0; i < taken; i++)
+	{
 		jj_table_prefetch_rest(t, &e->lookup[i]);
+		if (e->fetch != MAX_ACTIVE && e->lookup[i].likely != JJ_NO_FLOW)
+			fetch_block(e, jj_table_flow(t, e->lookup[i].likely));
+	}
 	for (uint32_t i = 0; i < taken; i++)
 	{
 		jj_packet  *p = &e->packet[i];
@@ -564,7 +604,7 @@ jj_engine_close(jj_engine *e)
 
 	if (e == NULL)
 		return;
-	a = e->work.allocator;
+	a = e->allocator;
 
 	/* flows that never came out still own memory */
 	for (uint32_t i = 0; i < e->table.next_flow; i++)
@@ -589,5 +629,6 @@ jj_engine_close(jj_engine *e)
 	jj_row_free(&e->row);
 	jj_release(&a, e->fold);
 	jj_work_free(&e->work);
+	jj_pool_free(&e->pool);
 	jj_release(&a, e);
 }
