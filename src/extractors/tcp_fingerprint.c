@@ -6,10 +6,7 @@
  */
 #include "extractors/tcp_analysis.h"
 
-#include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #define TEXT_SIZE 512
@@ -20,25 +17,33 @@ typedef struct text
 	size_t		used;
 } text;
 
+/* Append what fits; a signature of any SYN does. */
 static void
-append(text *t, const char *format,...)
-#if defined(__GNUC__)
-			__attribute__((format(printf, 2, 3)))
-#endif
-;
-
-static void
-append(text *t, const char *format,...)
+append(text *t, const char *s)
 {
-	va_list		args;
-	int			n;
+	size_t		n = strlen(s);
 
-	va_start(args, format);
-	n = vsnprintf(t->byte + t->used, sizeof(t->byte) - t->used, format, args);
-	va_end(args);
-	t->used += (size_t) n;
-	if (t->used >= sizeof(t->byte))
-		t->used = sizeof(t->byte) - 1;
+	if (n > sizeof(t->byte) - 1 - t->used)
+		n = sizeof(t->byte) - 1 - t->used;
+	memcpy(t->byte + t->used, s, n);
+	t->used += n;
+	t->byte[t->used] = '\0';
+}
+
+static void
+append_number(text *t, int n)
+{
+	char		digits[12];
+	char	   *d = digits + sizeof(digits) - 1;
+	unsigned	left = n < 0 ? -(unsigned) n : (unsigned) n;
+
+	*d = '\0';
+	do
+		*--d = (char) ('0' + left % 10);
+	while ((left /= 10) > 0);
+	if (n < 0)
+		*--d = '-';
+	append(t, d);
 }
 
 static int
@@ -58,14 +63,22 @@ append_layout(text *t, const jj_tcp_options *o)
 		static const char *const name[] = {"eol", "nop", "mss", "ws", "sok", "sack", NULL, NULL, "ts"};
 		uint8_t		kind = o->kind[i];
 
+		append(t, comma);
 		if (kind < sizeof(name) / sizeof(name[0]) && name[kind] != NULL)
-			append(t, "%s%s", comma, name[kind]);
+			append(t, name[kind]);
 		else
-			append(t, "%s?%u", comma, kind);
+		{
+			append(t, "?");
+			append_number(t, kind);
+		}
 		comma = ",";
 	}
 	if (o->padding >= 0)
-		append(t, "%seol+%d", comma, o->padding);
+	{
+		append(t, comma);
+		append(t, "eol+");
+		append_number(t, o->padding);
+	}
 }
 
 static bool
@@ -113,32 +126,48 @@ append_quirks(text *t, const jj_tcp_syn *y)
 	for (size_t i = 0; i < sizeof(quirk) / sizeof(quirk[0]); i++)
 		if (quirk[i].there)
 		{
-			append(t, "%s%s", comma, quirk[i].name);
+			append(t, comma);
+			append(t, quirk[i].name);
 			comma = ",";
 		}
 }
 
 /* version:initial TTL:IP option bytes:MSS:window,scale:option layout:quirks:payload class */
 static void
-append_signature(text *t, const jj_tcp_syn *y)
+append_signature(text *t, const jj_tcp_syn *y, const char *layout)
 {
 	const jj_tcp_options *o = &y->options;
 	bool		v4 = y->ip_version == 4;
-	unsigned	mss = o->has_mss ? o->mss : 0;
-	unsigned	mtu = mss + (v4 ? 40 : 60);
+	int			mss = o->has_mss ? o->mss : 0;
+	int			mtu = mss + (v4 ? 40 : 60);
 
-	append(t, "%u:%d:%d:%u:", y->ip_version, initial_ttl(y->ttl), y->ip_header_len - (v4 ? 20 : 40), mss);
+	append_number(t, y->ip_version);
+	append(t, ":");
+	append_number(t, initial_ttl(y->ttl));
+	append(t, ":");
+	append_number(t, y->ip_header_len - (v4 ? 20 : 40));
+	append(t, ":");
+	append_number(t, mss);
+	append(t, ":");
 	if (y->window != 0 && mss >= 100 && y->window % mss == 0)
-		append(t, "mss*%u", y->window / mss);
+	{
+		append(t, "mss*");
+		append_number(t, y->window / mss);
+	}
 	else if (y->window != 0 && mss >= 100 && y->window % mtu == 0)
-		append(t, "mtu*%u", y->window / mtu);
+	{
+		append(t, "mtu*");
+		append_number(t, y->window / mtu);
+	}
 	else
-		append(t, "%u", y->window);
-	append(t, ",%u:", o->has_ws ? o->ws : 0);
-	append_layout(t, o);
+		append_number(t, y->window);
+	append(t, ",");
+	append_number(t, o->has_ws ? o->ws : 0);
+	append(t, ":");
+	append(t, layout);
 	append(t, ":");
 	append_quirks(t, y);
-	append(t, ":%s", y->payload ? "+" : "0");
+	append(t, y->payload ? ":+" : ":0");
 }
 
 /* A stack whose SYNs, or SYN-ACKs, look so; window 0 stands for any above 1024. The first match wins. */
@@ -177,17 +206,15 @@ static const stack stacks[] = {
 };
 
 static const char *
-os_hint(const jj_tcp_syn *y)
+os_hint(const jj_tcp_syn *y, const char *layout)
 {
-	text		layout = {{0}, 0};
 	bool		ack = y->flags & JJ_TCP_ACK;
 
-	append_layout(&layout, &y->options);
 	for (size_t i = 0; i < sizeof(stacks) / sizeof(stacks[0]); i++)
 	{
 		const stack *s = &stacks[i];
 
-		if ((ack ? s->syn_ack : s->syn) && s->ttl == initial_ttl(y->ttl) && strcmp(s->layout, layout.byte) == 0
+		if ((ack ? s->syn_ack : s->syn) && s->ttl == initial_ttl(y->ttl) && strcmp(s->layout, layout) == 0
 			&& (s->window != 0 ? y->window == s->window : y->window > 1024))
 			return s->name;
 	}
@@ -253,11 +280,15 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 			continue;
 		if (!y->options.cut)
 		{
-			text		signature = {{0}, 0};
+			text		layout;
+			text		signature;
 
-			append_signature(&signature, y);
+			layout.used = signature.used = 0;
+			layout.byte[0] = '\0';
+			append_layout(&layout, &y->options);
+			append_signature(&signature, y, layout.byte);
 			jj_row_put(row, c->signature, signature.byte, signature.used);
-			jj_row_text(row, c->hint, os_hint(y));
+			jj_row_text(row, c->hint, os_hint(y, layout.byte));
 		}
 		jj_row_int(row, c->window, y->window);
 		jj_row_int(row, c->ttl, y->ttl);
