@@ -65,7 +65,8 @@ look()
 	has_library liblz4 || lack liblz4 liblz4-dev
 
 	pgxs=$("$pg_config" --pgxs 2>/dev/null) || pgxs=
-	if [ -z "$pgxs" ] || [ ! -f "$pgxs" ]; then
+	headers=$("$pg_config" --includedir-server 2>/dev/null) || headers=
+	if [ -z "$pgxs" ] || [ ! -f "$pgxs" ] || [ ! -f "$headers/postgres.h" ]; then
 		lack "PostgreSQL-headers"
 		postgres_packages="$postgres_packages server-dev"
 	fi
