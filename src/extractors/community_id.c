@@ -1,28 +1,10 @@
 /*
  * Community ID version 1.
  */
-#include "extractors/extractor.h"
+#include "extractors/crypto.h"
 
 #include <openssl/evp.h>
 #include <string.h>
-
-static bool
-sha1(jj_work *w, const uint8_t *bytes, size_t size, uint8_t out[20])
-{
-	if (w->digest == NULL)
-	{
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
-		w->digest_type = EVP_MD_fetch(NULL, "SHA1", NULL);
-#else
-		w->digest_type = (void *) EVP_sha1();
-#endif
-		w->digest = EVP_MD_CTX_new();
-	}
-	return w->digest != NULL && w->digest_type != NULL
-		&& EVP_DigestInit_ex(w->digest, w->digest_type, NULL) == 1
-		&& EVP_DigestUpdate(w->digest, bytes, size) == 1
-		&& EVP_DigestFinal_ex(w->digest, out, NULL) == 1;
-}
 
 bool
 jj_community_id(const jj_flow *f, jj_work *w, char out[JJ_COMMUNITY_ID_SIZE])
@@ -37,7 +19,7 @@ jj_community_id(const jj_flow *f, jj_work *w, char out[JJ_COMMUNITY_ID_SIZE])
 	int			order;
 	uint8_t		bytes[2 + 32 + 2 + 4] = {0};	/* seed 0 in front */
 	uint8_t    *b = bytes + 2;
-	uint8_t		hash[20];
+	uint8_t		hash[JJ_SHA1_SIZE];
 
 	switch (f->key.proto)
 	{
@@ -86,7 +68,7 @@ jj_community_id(const jj_flow *f, jj_work *w, char out[JJ_COMMUNITY_ID_SIZE])
 		*b++ = (uint8_t) (dport >> 8);
 		*b++ = (uint8_t) dport;
 	}
-	if (!sha1(w, bytes, (size_t) (b - bytes), hash))
+	if (!jj_digest(w, JJ_SHA1, bytes, (size_t) (b - bytes), hash))
 		return false;
 	out[0] = '1';
 	out[1] = ':';

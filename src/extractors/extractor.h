@@ -22,6 +22,8 @@ enum
 
 #define JJ_ENTROPY_RISES 512	/* twice the default of entropy_sample_bytes */
 
+typedef struct jj_crypto jj_crypto;
+
 /* Scratch memory of one engine, shared by the extractors while a flow ends. */
 typedef struct jj_work
 {
@@ -34,8 +36,7 @@ typedef struct jj_work
 	jj_tally_entry *entry;		/* room for entry_room values */
 	uint32_t	entry_room;
 	int64_t    *entropy_rise;	/* JJ_ENTROPY_RISES values of entropy.c, NULL until needed */
-	void	   *digest;			/* EVP_MD_CTX of the Community ID */
-	void	   *digest_type;	/* EVP_MD */
+	jj_crypto  *crypto;			/* crypto.h; NULL: no digests */
 } jj_work;
 
 /* The first samples of a flow, for the sequence columns. */

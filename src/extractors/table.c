@@ -1,9 +1,8 @@
 /*
  * The table of extractors: one line for each feature group.
  */
-#include "extractors/extractor.h"
+#include "extractors/crypto.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 const jj_extractor *const jj_extractor_table[] = {
@@ -73,8 +72,5 @@ jj_work_free(jj_work *w)
 	jj_tally_free(&w->tally, &w->allocator);
 	jj_release(&w->allocator, w->entry);
 	jj_release(&w->allocator, w->entropy_rise);
-	EVP_MD_CTX_free(w->digest);
-#if OPENSSL_VERSION_NUMBER >= 0x30000000L
-	EVP_MD_free(w->digest_type);
-#endif
+	jj_crypto_close(w->crypto, &w->allocator);
 }

@@ -3,7 +3,7 @@
  * memory of their flows is fetched while others are worked on.
  */
 #include "features/engine.h"
-#include "extractors/extractor.h"
+#include "extractors/crypto.h"
 #include "features/pool.h"
 #include "flow/table.h"
 
@@ -218,6 +218,12 @@ jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, co
 	{
 		jj_release(a, e->fold);
 		jj_release(a, e);
+		return out_of_memory(err);
+	}
+	e->work.crypto = jj_crypto_open(&e->work.allocator);
+	if (e->work.crypto == NULL)
+	{
+		jj_engine_close(e);
 		return out_of_memory(err);
 	}
 	*out = e;
