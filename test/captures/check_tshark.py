@@ -19,7 +19,8 @@ pcap_le_us.pcap.zst pcap_le_us.pcap.lz4 pcapng_be.pcapng.gz link_raw.pcap link_i
 link_sll.pcap link_sll2.pcap link_ppp.pcap link_ppp_hdlc.pcap link_chdlc.pcap link_80211.pcap
 encap_vlan.pcap encap_mpls.pcap encap_pppoe.pcap encap_llc.pcap padding.pcap ipv4_options.pcap icmp.pcap
 icmpv6.pcap tunnels.pcap tcp_close.pcap tcp_wrap.pcap concurrent.pcap many_udp.pcap long_flow.pcap swap_a.pcap swap_b.pcap
-turn_a.pcap turn_b.pcap demo.pcapng recorded_loopback.pcap""".split()
+turn_a.pcap turn_b.pcap demo.pcapng recorded_loopback.pcap""".split() + sorted(
+    'recorded/' + f for f in os.listdir(os.path.join(HERE, 'recorded')) if f.endswith('.pcap'))
 
 FIELDS = """frame.number frame.time_epoch frame.protocols ip.src ip.dst ip.proto ip.len ip.hdr_len ip.ttl ipv6.src ipv6.dst ipv6.nxt
 ipv6.plen ipv6.hlim tcp.srcport tcp.dstport tcp.len tcp.flags tcp.stream udp.srcport udp.dstport udp.length udp.stream vlan.id ieee8021ad.id
@@ -140,7 +141,7 @@ def main():
     for name in NAMES:
         rows = sorted(conversations(os.path.join(HERE, name)), key=lambda r: r['first_frame'])
         out = '\t'.join(COLUMNS) + '\n' + ''.join('\t'.join(text(r[c]) for c in COLUMNS) + '\n' for r in rows)
-        target = os.path.join(folder, name + '.tsv')
+        target = os.path.join(folder, os.path.basename(name) + '.tsv')
         if '--diff' in sys.argv:
             with open(target) as f:
                 if f.read() != out:

@@ -15,10 +15,14 @@ import files     # noqa: E402
 import layers    # noqa: E402
 import sessions  # noqa: E402
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'recorded'))
+import record    # noqa: E402
+
 HEAD = """# Captures
 
 Small captures for the tests, all but one made by make_captures.py, which also writes this file; together they reach every branch of
-the reader and the decoder. Addresses are from the documentation ranges (RFC 5737, RFC 3849) and private ones.
+the reader and the decoder. Those in recorded/ are recordings of real programs, made by recorded/record.py: they are for the
+application protocols. Addresses are from the documentation ranges (RFC 5737, RFC 3849) and private ones.
 expected/ holds what tshark says of the well-formed ones; check_tshark.py makes it anew.
 
 | File | Exercises |
@@ -38,6 +42,7 @@ def main():
                 f.write(data)
             rows.append('| %s | %s |\n' % (name, about))
     rows.append(RECORDED)
+    rows += ['| recorded/%s | %s |\n' % (name, about) for name, about, _ in record.SCENES]
     with open(os.path.join(folder, 'README.md'), 'w') as f:
         f.write(HEAD + ''.join(rows))
 

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""Record the captures of this folder anew: real programs that talk to each other in network namespaces of their own.
+
+usage: record.py            all of them
+       record.py NAME ...   those whose names begin with one of these
+
+Needs root, Linux with namespaces and veth, and these packages of Debian 12: iproute2 ethtool tcpdump python3-cryptography openssl;
+each module names what else it needs. A recording is not the same twice (keys, random numbers, times), so a new one needs new
+expected values: ../check_tshark.py. The tests read the committed files and need none of this.
+"""
+import sys
+
+sys.dont_write_bytecode = True
+
+import tls  # noqa: E402
+
+SCENES = tls.SCENES
+
+
+def main():
+    import certificates
+    from lab import Lab
+    wanted = sys.argv[1:]
+    with Lab() as lab:
+        certificates.make(lab.work)
+        for name, _, scene in SCENES:
+            if not wanted or any(name.startswith(w) for w in wanted):
+                with lab.capture(name):
+                    scene(lab)
+
+
+if __name__ == '__main__':
+    main()
