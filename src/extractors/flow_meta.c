@@ -95,10 +95,10 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 		emit_port_class(f->dst_port, row);
 	}
 	jj_row_int(row, JJ_F_protocol, f->key.proto);
-	jj_row_int(row, JJ_F_start_time, f->start);
-	jj_row_int(row, JJ_F_time_first, f->start);
-	jj_row_int(row, JJ_F_end_time, end);
-	jj_row_int(row, JJ_F_time_last, end);
+	jj_row_time(row, JJ_F_start_time, f->start);
+	jj_row_time(row, JJ_F_time_first, f->start);
+	jj_row_time(row, JJ_F_end_time, end);
+	jj_row_time(row, JJ_F_time_last, end);
 	jj_row_int(row, JJ_F_start_ns, f->start);
 	jj_row_double(row, JJ_F_duration, duration);
 	jj_row_int(row, JJ_F_total_packets, (int64_t) packets);

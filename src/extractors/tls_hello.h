@@ -69,8 +69,12 @@ typedef struct jj_list16
 {
 	const uint8_t *b;
 	uint32_t	n;				/* bytes left */
-	uint8_t		step;			/* bytes from one value to the next */
-	uint8_t		ssl2;			/* 3-byte cipher specs: those that begin with 0 */
+	enum
+	{
+		JJ_LIST_VALUES,
+		JJ_LIST_EXTENSIONS,		/* types, with their data between them */
+		JJ_LIST_SSL2			/* 3-byte cipher specs: those that begin with 0 */
+	}			kind;
 } jj_list16;
 
 /* Cipher suites of a ClientHello; extension types; the values of extension 10 or 13 (empty without it). In wire order, GREASE included. */
@@ -114,7 +118,7 @@ extern size_t jj_printable(char *out, const uint8_t *b, size_t size, bool lower)
 extern void jj_row_printable(jj_row *row, jj_feature f, const uint8_t *b, size_t size, bool lower);
 extern void jj_row_host(jj_row *row, jj_feature f, const uint8_t *b, size_t size);
 
-/* Columns alpn and names of a ClientHello: the first name, and all of them. */
+/* Set a text column to the first name of the ALPN extension; NULL without one. */
 extern void jj_hello_alpn_column(jj_row *row, jj_feature f, const jj_hello *h);
 
 /* Name of a version on the wire, as tls_version_str gives it. */

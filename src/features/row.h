@@ -36,7 +36,7 @@ typedef enum jj_type
 	JJ_INT8,					/* i */
 	JJ_BOOL,					/* i, 0 or 1 */
 	JJ_FLOAT8,					/* d, always finite */
-	JJ_TIMESTAMPTZ,				/* i, ns since 1970-01-01 00:00 UTC */
+	JJ_TIMESTAMPTZ,				/* i, us since 1970-01-01 00:00 UTC: dates of certificates don't fit in ns */
 	JJ_MACADDR,					/* bytes, 6 of them */
 	JJ_INET,					/* bytes, 4 or 16 of them */
 	JJ_TEXT,					/* bytes, UTF-8 without terminator */
@@ -169,6 +169,13 @@ jj_row_double(jj_row *row, jj_feature f, double v)
 	row->value[f].d = v;
 	if (isfinite(v))
 		row->present.word[f >> 6] |= row->wanted->word[f >> 6] & (UINT64_C(1) << (f & 63));
+}
+
+/* A time in ns since the epoch, cut to microseconds. */
+static inline void
+jj_row_time(jj_row *row, jj_feature f, int64_t ns)
+{
+	jj_row_int(row, f, ns / 1000 - (ns % 1000 < 0));
 }
 
 extern void jj_row_put(jj_row *row, jj_feature f, const void *bytes, size_t size);

@@ -14,6 +14,9 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+/* from 1970 to 2000, in microseconds */
+#define EPOCH_SHIFT ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+
 struct jj_row_writer
 {
 	Tuplestorestate *store;
@@ -110,7 +113,7 @@ jj_timestamp(int64 ns)
 {
 	int64		us = ns / 1000 - (ns % 1000 < 0);
 
-	return us - (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	return us - EPOCH_SHIFT;
 }
 
 Datum
@@ -249,7 +252,7 @@ feature_datum(const jj_row *row, int f)
 		case JJ_FLOAT8:
 			return Float8GetDatum(v->d);
 		case JJ_TIMESTAMPTZ:
-			return TimestampTzGetDatum(jj_timestamp(v->i));
+			return TimestampTzGetDatum(v->i - EPOCH_SHIFT);
 		default:
 			break;
 	}
