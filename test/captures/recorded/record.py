@@ -12,9 +12,11 @@ import sys
 
 sys.dont_write_bytecode = True
 
-import tls  # noqa: E402
+import record_http      # noqa: E402
+import record_starttls  # noqa: E402
+import record_tls   # noqa: E402
 
-SCENES = tls.SCENES
+SCENES = record_tls.SCENES + record_starttls.SCENES + record_http.SCENES
 
 
 def main():
