@@ -2,32 +2,17 @@
  * Application protocols: the base that the groups tls, quic, http2, ssh, dns
  * and fingerprint share. It owns a flow's streams and hands their bytes, or a
  * flow's datagrams, to the parsers; the groups read what the parsers found.
+ *
+ * A group of these is a jj_extractor with base = &jj_app_base, and its emit
+ * reads jj_app_of(state).
  */
 #ifndef JJ_APP_H
 #define JJ_APP_H
 
 #include "extractors/extractor.h"
+#include "extractors/stream.h"
 
-/*
- * The next bytes of one TCP direction, each byte once and in sequence order:
- * all that one packet was the first to bring there (a piece).
- */
-typedef struct jj_chunk
-{
-	const uint8_t *bytes;		/* valid during the call */
-	uint32_t	n;				/* > 0 */
-	uint8_t		dir;			/* 0 from the initiator, 1 from the responder */
-	uint64_t	offset;			/* of bytes[0] in the stream */
-	uint64_t	carrier;		/* jj_packet.index of the packet that brought them */
-	const jj_packet *done;		/* the packet with whose arrival they were in order: the carrier, or one that filled a gap */
-} jj_chunk;
-
-typedef enum jj_want
-{
-	JJ_WANT_MORE,				/* go on with this direction (stream), with this flow (datagram, packet) */
-	JJ_WANT_NONE,				/* nothing more of it is needed */
-	JJ_WANT_MEMORY				/* the allocator gave NULL: the extraction fails */
-} jj_want;
+#define JJ_MESSAGE_BYTES 16384	/* a longer message is not parsed */
 
 /* In the order in which they are given a packet. */
 typedef enum jj_parser_id
@@ -46,11 +31,21 @@ typedef struct jj_app jj_app;
 /*
  * A protocol's parser. Its state is zeroed memory, allocated before the first
  * call for a flow. It never fails for what bytes say; it stops wanting them.
- * A hook that is NULL is not called, and one that wants none isn't called again (stream: per direction).
+ * A hook that is NULL is not called, and one that wants none isn't called again
+ * (stream: per direction).
  */
 typedef struct jj_parser
 {
 	size_t		state_size;
+
+	/*
+	 * Whether the bytes may be the parser's; asked for each chunk, or datagram,
+	 * as long as it has no state. One that it says no to does not reach the
+	 * parser and costs no state. NULL = always. May set *done: the hook is not
+	 * asked again (stream: for this direction).
+	 */
+	bool		(*stream_opens) (const jj_chunk *c, bool *done);
+	bool		(*datagram_opens) (const jj_packet *p, bool *done);
 
 	/* TCP: the next bytes of a stream. */
 	jj_want		(*stream) (void *state, const jj_chunk *c, jj_app *app, const jj_work *w);
@@ -71,5 +66,31 @@ extern const jj_parser jj_parser_ssh;
 extern const jj_parser jj_parser_dns;
 extern const jj_parser jj_parser_http;
 extern const jj_parser jj_parser_fingerprint;
+
+/* State in the flow record: 16 bytes. What they lead to is allocated with the first packet that a parser needs. */
+extern const jj_extractor jj_app_base;
+
+/* What the base knows of the flow in an emit function's state; NULL if no packet was of use to a parser. */
+extern const jj_app *jj_app_of(const void *state);
+
+/* Whether payload existed and none of it was captured (any protocol): then nothing is known of what it carried. */
+extern bool jj_app_blind(const jj_flow *f, const void *state);
+
+/* The state of a parser; NULL if it was never called (app may be NULL). */
+extern void *jj_app_parser(const jj_app *app, jj_parser_id id);
+
+/*
+ * The stream of a direction (app not NULL): start_seen, start, next (its
+ * length so far), jj_stream_gap. Followed only as long as a parser wants the
+ * direction.
+ */
+extern const jj_stream *jj_app_stream(const jj_app *app, int dir);
+
+/*
+ * Whether the beginning of a direction's stream was captured: its SYN was
+ * seen, or the first SYN-ACK of the other side acknowledges the sequence
+ * number before its first byte. False if app is NULL.
+ */
+extern bool jj_app_start_known(const jj_app *app, int dir);
 
 #endif

@@ -23,12 +23,15 @@ enum
 #define JJ_ENTROPY_RISES 512	/* twice the default of entropy_sample_bytes */
 
 typedef struct jj_crypto jj_crypto;
+struct jj_hold;
 
 /* Scratch memory of one engine, shared by the extractors while a flow ends. */
 typedef struct jj_work
 {
 	jj_options	options;
 	jj_allocator allocator;
+	uint32_t	groups;			/* bits of the jj_groups of which a column is wanted */
+	struct jj_hold *hold;		/* what the engine's streams hold, stream.h */
 	const char *capture;		/* name of the source in which the flow began */
 	int64_t    *gap[3];			/* room for max_samples values each, NULL until needed */
 	jj_tally	tally;			/* kept between flows for its memory */
@@ -115,6 +118,8 @@ extern const jj_extractor jj_extract_entropy;
 extern const jj_extractor *const jj_extractor_table[];
 extern const unsigned jj_extractor_count;
 
+/* Set what follows from w->options. */
+extern void jj_work_prepare(jj_work *w);
 extern void jj_work_free(jj_work *w);
 
 /*

@@ -65,6 +65,15 @@ jj_lengths_add(jj_lengths *l, const jj_sample *s, uint32_t n, bool whole, jj_wor
 }
 
 void
+jj_work_prepare(jj_work *w)
+{
+	w->groups = 0;
+	for (unsigned f = 0; f < JJ_FEATURES; f++)
+		if (jj_set_has(&w->options.features, f))
+			w->groups |= UINT32_C(1) << jj_feature_table[f].group;
+}
+
+void
 jj_work_free(jj_work *w)
 {
 	for (int d = 0; d < 3; d++)

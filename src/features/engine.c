@@ -4,12 +4,14 @@
  */
 #include "features/engine.h"
 #include "extractors/crypto.h"
+#include "extractors/stream.h"
 #include "features/pool.h"
 #include "flow/table.h"
 
 #include <string.h>
 
 #define MAX_ACTIVE 32
+#define MAX_FETCH 2
 #define FIRST_SAMPLES 8
 #define SAMPLE_CLASSES 8		/* blocks of 8 to 1024 samples are kept for the next flow */
 
@@ -19,6 +21,7 @@ struct jj_engine
 	jj_pool		pool;			/* behind work.allocator, what extractors allocate */
 	jj_table	table;
 	jj_work		work;
+	jj_hold		hold;
 	jj_counters counters;
 	jj_filter  *filter;
 	jj_row		row;
@@ -28,7 +31,8 @@ struct jj_engine
 	const jj_extractor *active[MAX_ACTIVE];
 	size_t		state_offset[MAX_ACTIVE];	/* in the flow record */
 	size_t		fold_offset[MAX_ACTIVE];	/* in the block of accumulators */
-	unsigned	fetch;			/* the extractor whose block is fetched ahead, MAX_ACTIVE if none */
+	unsigned	n_fetch;
+	unsigned	fetch[MAX_FETCH];	/* extractors whose blocks are fetched ahead */
 	unsigned	n_updates;
 	unsigned	update[MAX_ACTIVE]; /* those that see each packet */
 	size_t		fold_size;		/* 0: no extractor needs samples */
@@ -60,6 +64,7 @@ jj_options_default(jj_options *o)
 	o->max_sequence_length = 50;
 	o->max_samples = 16384;
 	o->entropy_sample_bytes = 256;
+	o->stream_bytes = 16384;
 	o->sampling_rate = 1;
 	jj_set_all(&o->features);
 }
@@ -95,6 +100,8 @@ check_options(const jj_options *o, jj_error *err)
 		return jj_fail(err, JJ_ERR_ARGUMENT, "max_samples_per_flow must be between %d and %d", JJ_MIN_SAMPLES, JJ_MAX_SAMPLES);
 	if (o->entropy_sample_bytes < 1 || o->entropy_sample_bytes > JJ_MAX_ENTROPY_SAMPLE)
 		return jj_fail(err, JJ_ERR_ARGUMENT, "entropy_sample_bytes must be between 1 and %d", JJ_MAX_ENTROPY_SAMPLE);
+	if (o->stream_bytes > JJ_MAX_STREAM)
+		return jj_fail(err, JJ_ERR_ARGUMENT, "stream_bytes must be at most %d", JJ_MAX_STREAM);
 	if (!(o->sampling_rate > 0 && o->sampling_rate <= 1))
 		return jj_fail(err, JJ_ERR_ARGUMENT, "sampling_rate must be above 0 and at most 1");
 	return JJ_OK;
@@ -139,8 +146,8 @@ activate(jj_engine *e, const jj_extractor *x, size_t *record)
 	e->active[i] = x;
 	e->fold_offset[i] = e->fold_size;
 	e->fold_size += aligned(x->fold_size);
-	if (x->fetch_size != 0)
-		e->fetch = i;
+	if (x->fetch_size != 0 && e->n_fetch < MAX_FETCH)
+		e->fetch[e->n_fetch++] = i;
 	if (x->update != NULL)
 		e->update[e->n_updates++] = i;
 	e->n_active++;
@@ -149,13 +156,12 @@ activate(jj_engine *e, const jj_extractor *x, size_t *record)
 
 /* Choose the extractors whose columns are wanted and lay out their memory; the bytes of a flow record. */
 static size_t
-choose_extractors(jj_engine *e, const jj_options *o)
+choose_extractors(jj_engine *e)
 {
 	size_t		record = aligned(sizeof(jj_flow));
 
-	e->fetch = MAX_ACTIVE;
 	for (unsigned i = 0; i < jj_extractor_count; i++)
-		if (group_wanted(&o->features, jj_extractor_table[i]->group))
+		if (e->work.groups >> jj_extractor_table[i]->group & 1)
 			activate(e, jj_extractor_table[i], &record);
 	return record;
 }
@@ -207,7 +213,10 @@ jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, co
 	/* the sequence columns need the first samples of a flow */
 	if (e->work.options.max_samples <= options->max_sequence_length)
 		e->work.options.max_samples = options->max_sequence_length + 1;
-	record = choose_extractors(e, options);
+	e->hold.limit = JJ_STREAM_TOTAL;
+	e->work.hold = &e->hold;
+	jj_work_prepare(&e->work);
+	record = choose_extractors(e);
 	jj_row_init(&e->row, &e->work.options.features, a);
 	if (e->fold_size > 0 && (e->fold = jj_alloc_zero(a, e->fold_size)) == NULL)
 	{
@@ -466,16 +475,19 @@ observe_flow(jj_engine *e, uint32_t n, const jj_flow *f)
 	o->capture = e->source[f->capture];
 }
 
-/* Begin to load the block that the state of extractor e->fetch points to. */
+/* Begin to load the blocks that states of extractors point to. */
 static void
-fetch_block(const jj_engine *e, const jj_flow *f)
+fetch_blocks(const jj_engine *e, const jj_flow *f)
 {
-	const char *block;
+	for (unsigned i = 0; i < e->n_fetch; i++)
+	{
+		const char *block;
 
-	memcpy(&block, state_of(e, f, e->fetch), sizeof(block));
-	if (block != NULL)
-		for (size_t o = 0; o < e->active[e->fetch]->fetch_size; o += 64)
-			JJ_PREFETCH(block + o);
+		memcpy(&block, state_of(e, f, e->fetch[i]), sizeof(block));
+		if (block != NULL)
+			for (size_t o = 0; o < e->active[e->fetch[i]]->fetch_size; o += 64)
+				JJ_PREFETCH(block + o);
+	}
 }
 
 jj_code
@@ -508,8 +520,8 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 	for (uint32_t i = 0; i < taken; i++)
 	{
 		jj_table_prefetch_rest(t, &e->lookup[i]);
-		if (e->fetch != MAX_ACTIVE && e->lookup[i].likely != JJ_NO_FLOW)
-			fetch_block(e, jj_table_flow(t, e->lookup[i].likely));
+		if (e->n_fetch > 0 && e->lookup[i].likely != JJ_NO_FLOW)
+			fetch_blocks(e, jj_table_flow(t, e->lookup[i].likely));
 	}
 	for (uint32_t i = 0; i < taken; i++)
 	{
@@ -534,6 +546,7 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 		if (ends && !jj_table_end(t, f, p->tcp_flags & JJ_TCP_RST ? JJ_END_TCP_RESET : JJ_END_TCP_CLOSE, t->now))
 			return out_of_memory(err);
 	}
+	e->counters.stream_refused = e->hold.refused;
 	return JJ_OK;
 }
 

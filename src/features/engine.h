@@ -17,6 +17,7 @@
 #define JJ_INFINITE INT64_MAX	/* a timeout that is off */
 #define JJ_LINGER (5 * JJ_SECOND)	/* how long a closed TCP flow still takes packets */
 #define JJ_BATCH 64				/* most frames in one call of jj_engine_feed */
+#define JJ_STREAM_TOTAL (UINT64_C(256) << 20)	/* bytes that all TCP streams together hold behind gaps, at most */
 
 typedef enum jj_flow_end
 {
@@ -36,6 +37,7 @@ typedef enum jj_eviction
 #define JJ_MAX_SAMPLES 1000000
 #define JJ_MAX_SEQUENCE 65535
 #define JJ_MAX_ENTROPY_SAMPLE 65535
+#define JJ_MAX_STREAM 16777216
 
 /* How flows are made. jj_options_default gives DESIGN's defaults for files. */
 typedef struct jj_options
@@ -52,6 +54,7 @@ typedef struct jj_options
 	uint32_t	max_sequence_length;	/* 0 to JJ_MAX_SEQUENCE; 0 = sequence columns are NULL */
 	uint32_t	max_samples;	/* packets per flow up to which quantiles are exact */
 	uint32_t	entropy_sample_bytes;	/* 1 to JJ_MAX_ENTROPY_SAMPLE, of each direction */
+	uint32_t	stream_bytes;	/* 0 to JJ_MAX_STREAM; held of each direction of a TCP flow behind a gap */
 	double		sampling_rate;	/* share of flows to keep, 0 < rate <= 1 */
 	uint64_t	sampling_seed;
 	uint64_t	hash_seed;		/* of the flow table; has no influence on any result */
@@ -75,6 +78,7 @@ typedef struct jj_counters
 	uint64_t	memory_flows;	/* bytes held by flow records and their samples */
 	uint64_t	memory_peak;
 	uint64_t	truncated;		/* packets whose IP packet was not captured to its end */
+	uint64_t	stream_refused; /* payload bytes behind gaps that were not held, for want of room in JJ_STREAM_TOTAL */
 	uint32_t	unsupported_link;	/* first link type that was not supported */
 } jj_counters;
 

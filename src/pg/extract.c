@@ -171,6 +171,10 @@ report(const jj_scan *scan, List *sources, const totals *t, int64 rows)
 	if (t->unusable > 0)
 		appendStringInfo(&reasons, "%s" UINT64_FORMAT " unknown_interface", reasons.len > 0 ? ", " : "", t->unusable);
 
+	if (c->stream_refused > 0)
+		ereport(NOTICE,
+				(errmsg(UINT64_FORMAT " payload bytes behind gaps of TCP streams in %s were not kept", (uint64) c->stream_refused, where),
+				 errdetail("All flows together hold at most " UINT64_FORMAT " MB of them.", (uint64) (JJ_STREAM_TOTAL >> 20))));
 	if (t->packets == 0)
 		ereport(NOTICE,
 				(errmsg("no rows: there are no packets in %s", where)));

@@ -21,6 +21,7 @@ typedef enum option_id
 	MAX_SEQUENCE,
 	MAX_SAMPLES,
 	ENTROPY_SAMPLE,
+	STREAM_BYTES,
 	SAMPLING_RATE,
 	SAMPLING_SEED,
 	CONTINUE,
@@ -120,6 +121,8 @@ static const option table[OPTIONS] = {
 	.meaning = "Packets per flow up to which quantiles are exact; beyond, those of times come from a sketch (error at most 1/128)."},
 	[ENTROPY_SAMPLE] = {"entropy_sample_bytes", KIND_INT, 1, JJ_MAX_ENTROPY_SAMPLE, .unit = "bytes",
 	.meaning = "Payload bytes of each direction from which the entropy columns are computed."},
+	[STREAM_BYTES] = {"stream_bytes", KIND_INT, 0, JJ_MAX_STREAM, .unit = "bytes",
+	.meaning = "Payload bytes of each direction of a TCP flow that are held behind a gap until it is filled."},
 	[SAMPLING_RATE] = {"sampling_rate", KIND_REAL, 1e-9, 1,
 	.meaning = "Share of flows to keep, chosen by a hash of the flow's key."},
 	[SAMPLING_SEED] = {"sampling_seed", KIND_UNSIGNED, .check = check_sampling_seed,
@@ -167,6 +170,8 @@ initial_text(option_id id)
 			return psprintf("%u", o.max_samples);
 		case ENTROPY_SAMPLE:
 			return psprintf("%u", o.entropy_sample_bytes);
+		case STREAM_BYTES:
+			return psprintf("%u", o.stream_bytes);
 		case SAMPLING_RATE:
 			return psprintf("%g", o.sampling_rate);
 		case SAMPLING_SEED:
@@ -326,6 +331,9 @@ apply(jj_call_options *c, option_id id, const option_value *v)
 			break;
 		case ENTROPY_SAMPLE:
 			o->entropy_sample_bytes = (uint32) v->u;
+			break;
+		case STREAM_BYTES:
+			o->stream_bytes = (uint32) v->u;
 			break;
 		case SAMPLING_RATE:
 			o->sampling_rate = v->d;

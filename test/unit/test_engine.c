@@ -241,7 +241,7 @@ arguments(void)
 
 	ok(o.flow_timeout == 60 * JJ_SECOND && o.active_timeout == JJ_INFINITE && o.flow_end == JJ_FLOW_END_TCP_CLOSE && o.max_concurrent_flows == 0
 	   && o.eviction == JJ_EVICT_LRU && o.inner_tunnels && o.vlan_in_key && o.defragment && o.burst_threshold == JJ_SECOND / 20
-	   && o.max_sequence_length == 50 && o.entropy_sample_bytes == 256 && o.sampling_rate == 1, "defaults");
+	   && o.max_sequence_length == 50 && o.entropy_sample_bytes == 256 && o.stream_bytes == 16384 && o.sampling_rate == 1, "defaults");
 	BAD(flow_timeout, -1);
 	BAD(active_timeout, -1);
 	BAD(burst_threshold, 0);
@@ -250,6 +250,7 @@ arguments(void)
 	BAD(max_samples, JJ_MAX_SAMPLES + 1);
 	BAD(entropy_sample_bytes, 0);
 	BAD(entropy_sample_bytes, JJ_MAX_ENTROPY_SAMPLE + 1);
+	BAD(stream_bytes, JJ_MAX_STREAM + 1);
 	BAD(sampling_rate, 0);
 	BAD(sampling_rate, 1.5);
 	BAD(sampling_rate, NAN);
