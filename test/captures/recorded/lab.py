@@ -107,7 +107,7 @@ class Lab:
                               stdout=subprocess.PIPE).stdout.strip() != b''
 
     @contextlib.contextmanager
-    def capture(self, name, what='tcp or udp'):
+    def capture(self, name, what='tcp or udp or icmp'):
         """Everything between the hosts while the block runs goes to the file NAME, whole packets, microseconds."""
         target = os.path.join(HERE, name)
         p = subprocess.Popen(['ip', 'netns', 'exec', CLIENT, 'tcpdump', '-i', 'eth0', '-n', '-U', '--immediate-mode', '-Z', 'root', '-s', '0',

@@ -12,11 +12,14 @@ import sys
 
 sys.dont_write_bytecode = True
 
+import record_dns       # noqa: E402
 import record_http      # noqa: E402
+import record_quic      # noqa: E402
+import record_ssh       # noqa: E402
 import record_starttls  # noqa: E402
 import record_tls   # noqa: E402
 
-SCENES = record_tls.SCENES + record_starttls.SCENES + record_http.SCENES
+SCENES = [scene for module in (record_tls, record_starttls, record_http, record_quic, record_ssh, record_dns) for scene in module.SCENES]
 
 
 def main():
