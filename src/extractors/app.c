@@ -8,7 +8,7 @@
 
 /* One line for each parser. */
 static const jj_parser *const parsers[JJ_PARSERS] = {
-	[JJ_P_QUIC] = NULL,
+	[JJ_P_QUIC] = &jj_parser_quic,
 };
 
 #define BIT(id) (1u << (id))

@@ -22,6 +22,7 @@ const jj_extractor *const jj_extractor_table[] = {
 	&jj_extract_tcp_mptcp,
 	&jj_extract_tcp_rtt,
 	&jj_extract_tcp_fingerprint,
+	&jj_extract_quic,
 };
 
 const unsigned jj_extractor_count = sizeof(jj_extractor_table) / sizeof(jj_extractor_table[0]);
