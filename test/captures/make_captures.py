@@ -23,7 +23,8 @@ HEAD = """# Captures
 Small captures for the tests, all but one made by make_captures.py, which also writes this file; together they reach every branch of
 the reader and the decoder. Those in recorded/ are recordings of real programs, made by recorded/record.py: they are for the
 application protocols. Addresses are from the documentation ranges (RFC 5737, RFC 3849) and private ones.
-expected/ holds what tshark says of the well-formed ones; check_tshark.py makes it anew.
+expected/ holds what tshark says of the well-formed ones, expected/protocols/ of the protocols in recorded/; check_tshark.py and
+check_protocols.py make it anew.
 
 | File | Exercises |
 |---|---|

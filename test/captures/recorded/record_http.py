@@ -4,6 +4,7 @@ import os
 
 from lab import SERVER, SERVER4, SERVER6
 
+PROXY = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'proxy.py')
 NGINX = """daemon off; user root; worker_processes 1; pid %(work)s/nginx.pid; error_log stderr;
 events { worker_connections 64; }
 http {
@@ -124,9 +125,9 @@ def upgrade(lab):
 
 def proxied(lab):
     """TLS behind HTTP CONNECT and behind SOCKS 5."""
-    with nginx(lab), lab.server('python3', os.path.join(os.path.dirname(__file__), 'proxy.py'), 3128, port=3128):
+    with nginx(lab), lab.server('python3', PROXY, 3128, port=3128), lab.server('python3', PROXY, 1080, port=1080):
         curl(lab, '-x', 'http://%s:3128' % SERVER4, 'https://www.example.com/')
-        curl(lab, '-x', 'socks5h://%s:3128' % SERVER4, 'https://www.example.com/', '--tls-max', '1.2')
+        curl(lab, '-x', 'socks5h://%s:1080' % SERVER4, 'https://www.example.com/', '--tls-max', '1.2')
         curl(lab, '-x', 'http://%s:3128' % SERVER4, 'https://denied.example.com/', check=False)
 
 

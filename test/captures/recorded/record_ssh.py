@@ -62,13 +62,13 @@ def sessions(lab):
         ssh(lab, 'Port=2222', 'KexAlgorithms=diffie-hellman-group1-sha1', check=False)                    # no common kex
         ssh(lab, 'Port=2222', 'RekeyLimit=16K', command='head -c 20000 /dev/zero')
         ssh(lab, 'Port=2222', 'IdentityFile=/dev/null', 'IdentitiesOnly=yes', check=False)                # not let in
-    with lab.server('dropbear', '-F', '-E', '-R', '-p', 22, '-r', 'dropbear.key', '-s', port=22):
+    with lab.server('dropbear', '-F', '-E', '-p', 22, '-r', 'dropbear.key', '-s', port=22):
         ssh(lab, check=False)
         lab.client('dbclient', '-y', '-y', '-p', '22', '-i', 'dropbear.key', 'root@' + SERVER4, 'true', check=False)
 
 
 def dropbear(lab):
-    lab.client('dropbearkey', '-t', 'ecdsa', '-f', 'dropbear.key')
+    lab.client('dropbearkey', '-t', 'ed25519', '-f', 'dropbear.key')
 
 
 def others(lab):
