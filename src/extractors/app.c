@@ -69,7 +69,7 @@ set_wants(jj_app *app, const jj_packet *p, uint32_t groups)
 
 		if (!(need & BIT(id)) || x == NULL)
 			continue;
-		if (x->packet != NULL)
+		if (x->packet != NULL && x->stream_opens == NULL && x->datagram_opens == NULL)
 			app->want_packet |= (uint8_t) BIT(id);
 		if (x->stream != NULL && p->proto == JJ_PROTO_TCP)
 		{
@@ -105,12 +105,16 @@ new_app(const jj_packet *p, const jj_work *w)
 	return app;
 }
 
-/* A parser's state, allocated if need be; NULL without memory. */
+/* A parser's state, allocated if need be: from then on it is shown every packet. NULL without memory. */
 static void *
 state_of(jj_app *app, unsigned id, const jj_work *w)
 {
 	if (app->state[id] == NULL)
+	{
 		app->state[id] = jj_alloc_zero(&w->allocator, parsers[id]->state_size);
+		if (parsers[id]->packet != NULL)
+			app->want_packet |= (uint8_t) BIT(id);
+	}
 	return app->state[id];
 }
 

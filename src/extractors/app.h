@@ -53,7 +53,11 @@ typedef struct jj_parser
 	/* UDP: each packet with captured payload, first fragments included, later ones not. */
 	jj_want		(*datagram) (void *state, const jj_packet *p, jj_app *app, const jj_work *w);
 
-	/* Every packet of the flow, of any protocol, before the hooks above see it. */
+	/*
+	 * Every packet of the flow, of any protocol, before the hooks above see it.
+	 * For a parser with one of the opens hooks, those that follow the one with
+	 * which it got its state.
+	 */
 	jj_want		(*packet) (void *state, const jj_packet *p, jj_app *app, const jj_work *w);
 
 	/* Release what the state owns, not the state. */

@@ -95,8 +95,8 @@ choose_syn(jj_stream *s, uint32_t seq)
 		}
 }
 
-static bool
-is_padding(const jj_packet *p)
+bool
+jj_stream_padding(const jj_packet *p)
 {
 	if ((p->tcp_flags & JJ_TCP_PSH) || p->payload_len > PADDING)
 		return false;
@@ -215,7 +215,7 @@ jj_stream_add(jj_stream *s, const jj_packet *p, uint32_t limit, jj_hold *hold, c
 		if (s->next == 0)
 			take_syn(s, seq, hold, a);
 	}
-	if ((p->tcp_flags & JJ_TCP_RST) || p->payload_len == 0 || is_padding(p))
+	if ((p->tcp_flags & JJ_TCP_RST) || p->payload_len == 0 || jj_stream_padding(p))
 		return JJ_WANT_MORE;
 	if (!s->started)
 	{

@@ -74,6 +74,9 @@ typedef jj_want (*jj_stream_sink) (void *context, const jj_chunk *c);
 extern jj_want jj_stream_add(jj_stream *s, const jj_packet *p, uint32_t limit, jj_hold *hold, const jj_allocator *a, jj_stream_sink sink,
 							 void *context);
 
+/* Whether a segment's payload is padding that was counted into the IP length, or a probe: 1 to 6 zero bytes without PSH. */
+extern bool jj_stream_padding(const jj_packet *p);
+
 /* Whether payload was sent behind the end of the bytes in order. */
 static inline bool
 jj_stream_gap(const jj_stream *s)

@@ -28,6 +28,8 @@ typedef enum jj_feature
 	JJ_FEATURES
 } jj_feature;
 
+#define JJ_NULL_ELEMENT UINT32_MAX	/* length of a NULL in an array */
+
 /* SQL type of a column, and with it the member of jj_value that holds it. */
 typedef enum jj_type
 {
@@ -45,7 +47,7 @@ typedef enum jj_type
 	JJ_FLOAT8_ARRAY,			/* bytes: double[] */
 	JJ_INT4_ARRAY,				/* bytes: int32_t[] */
 	JJ_INT2_ARRAY,				/* bytes: int16_t[] */
-	JJ_TEXT_ARRAY,				/* bytes: each element a uint32_t length and its bytes, not aligned */
+	JJ_TEXT_ARRAY,				/* bytes: each element a uint32_t length and its bytes, not aligned; JJ_NULL_ELEMENT: no bytes, NULL */
 	JJ_INET_ARRAY				/* bytes: each element one length byte (4 or 16) and the address */
 } jj_type;
 

@@ -176,6 +176,8 @@ text_array(const uint8 *bytes, uint32 size)
 {
 	const uint8 *end = bytes + size;
 	Datum	   *elements = palloc(sizeof(Datum) * (size / sizeof(uint32) + 1));
+	bool	   *nulls = palloc(sizeof(bool) * (size / sizeof(uint32) + 1));
+	int			lower = 1;
 	int			n = 0;
 
 	while (bytes < end)
@@ -184,10 +186,14 @@ text_array(const uint8 *bytes, uint32 size)
 
 		memcpy(&length, bytes, sizeof(length));
 		bytes += sizeof(length);
-		elements[n++] = jj_text_datum((const char *) bytes, length);
-		bytes += length;
+		nulls[n] = length == JJ_NULL_ELEMENT;
+		elements[n] = nulls[n] ? (Datum) 0 : jj_text_datum((const char *) bytes, length);
+		bytes += nulls[n] ? 0 : length;
+		n++;
 	}
-	return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
+	if (n == 0)
+		return PointerGetDatum(construct_empty_array(TEXTOID));
+	return PointerGetDatum(construct_md_array(elements, nulls, 1, &n, &lower, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 static Datum
