@@ -9,6 +9,7 @@
 /* One line for each parser. */
 static const jj_parser *const parsers[JJ_PARSERS] = {
 	[JJ_P_QUIC] = &jj_parser_quic,
+	[JJ_P_TLS] = &jj_parser_tls,
 	[JJ_P_SSH] = &jj_parser_ssh,
 	[JJ_P_DNS] = &jj_parser_dns,
 };

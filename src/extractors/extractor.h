@@ -114,6 +114,7 @@ extern const jj_extractor jj_extract_icmp;
 extern const jj_extractor jj_extract_padding;
 extern const jj_extractor jj_extract_entropy;
 extern const jj_extractor jj_extract_quic;
+extern const jj_extractor jj_extract_tls;
 extern const jj_extractor jj_extract_ssh;
 extern const jj_extractor jj_extract_dns;
 

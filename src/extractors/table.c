@@ -23,6 +23,7 @@ const jj_extractor *const jj_extractor_table[] = {
 	&jj_extract_tcp_rtt,
 	&jj_extract_tcp_fingerprint,
 	&jj_extract_quic,
+	&jj_extract_tls,
 	&jj_extract_ssh,
 	&jj_extract_dns,
 };

@@ -1,0 +1,266 @@
+/*
+ * Records of one direction of a TCP flow from an offset on, and the handshake
+ * messages in them.
+ */
+#include "extractors/tls_internal.h"
+
+bool
+jj_tls_may_be_record(const uint8_t *b, uint32_t n)
+{
+	if (b[0] < JJ_TLS_CCS || b[0] > JJ_TLS_HEARTBEAT || (n > 1 && b[1] != 3))
+		return false;
+	return n < 5 || (b[3] << 8 | b[4]) <= JJ_TLS_MAX_RECORD;
+}
+
+/* A packet that brought bytes of a handshake record counts once. Its bytes may lie between those of others, so more than the last is remembered. */
+static void
+count_packet(jj_tls_run *r, uint64_t index)
+{
+	for (int i = 0; i < JJ_TLS_RECENT; i++)
+		if (r->recent[i] == index + 1)
+			return;
+	memmove(r->recent + 1, r->recent, sizeof(r->recent) - sizeof(r->recent[0]));
+	r->recent[0] = index + 1;
+	r->packets++;
+}
+
+static unsigned
+record_type(const jj_tls_run *r)
+{
+	return r->head[0];
+}
+
+static unsigned
+record_length(const jj_tls_run *r)
+{
+	return (unsigned) r->head[3] << 8 | r->head[4];
+}
+
+/* The header of a record is complete. */
+static void
+begin_record(jj_tls_run *r, uint64_t carrier)
+{
+	unsigned	type = record_type(r);
+
+	r->headers++;
+	r->left = record_length(r);
+	if (type != JJ_TLS_HANDSHAKE || r->left == 0)
+	{
+		if (r->first == JJ_TLS_FIRST_OPEN)
+			r->first = JJ_TLS_FIRST_OTHER;
+	}
+	else if (r->side.sh.tls13)
+		r->server_over = true;
+	if (type == JJ_TLS_HANDSHAKE)
+	{
+		for (unsigned i = 0; i < r->n_pending; i++)
+			count_packet(r, r->pending[i]);
+		count_packet(r, carrier);
+	}
+	r->n_pending = 0;
+	if (type > JJ_TLS_APPDATA || r->left == 0)
+		r->broken = true;
+	if (type == JJ_TLS_CCS || type == JJ_TLS_APPDATA)
+		r->client_over = true;
+	if (type == JJ_TLS_APPDATA)
+		r->server_over = r->appdata = true;
+}
+
+/* False without memory. */
+static bool
+end_record(jj_tls_run *r, uint32_t *order, const jj_tls_need *need, const jj_allocator *a)
+{
+	unsigned	type = record_type(r);
+
+	r->n_head = 0;
+	r->records++;
+	(*order)++;
+	if (type == JJ_TLS_CCS && !r->server_over)
+	{
+		jj_tls_side_ccs(&r->side);
+		r->server_over = jj_tls_has_sh(&r->side) || !r->side.retry;
+	}
+	if (type == JJ_TLS_CCS || type == JJ_TLS_APPDATA)
+		r->closed = true;
+	if (type == JJ_TLS_ALERT && record_length(r) == 2 && !r->closed && r->alert == 0)
+	{
+		r->alert = (int16_t) (r->alert_byte[1] + 1);
+		r->alert_order = *order;
+	}
+	return jj_tls_lengths_add(&r->lengths, *order, record_length(r), r->dir, need->lengths, a);
+}
+
+/* A complete message. False without memory. */
+static bool
+end_message(jj_tls_run *r, const uint8_t *body, uint32_t n, const jj_allocator *a)
+{
+	unsigned	type = r->message_head[0];
+	bool		good = true;
+	jj_hello	h;
+
+	if (type == JJ_TLS_CLIENT_HELLO)
+	{
+		if (jj_client_hello_parse(&h, body, n, false))
+		{
+			r->side.ch = h;
+			good = jj_hello_keep(&r->side.ch, a);
+			if (!good)
+				memset(&r->side.ch, 0, sizeof(h));
+			r->client_over = true;
+			if (r->first == JJ_TLS_FIRST_OPEN)
+			{
+				r->first = JJ_TLS_FIRST_CLIENT;
+				r->server_over = true;
+			}
+		}
+	}
+	else if (type == JJ_TLS_SERVER_HELLO)
+	{
+		if (jj_server_hello_parse(&h, body, n, false))
+		{
+			good = jj_tls_side_server_hello(&r->side, &h, a);
+			if (r->first == JJ_TLS_FIRST_OPEN)
+			{
+				r->first = JJ_TLS_FIRST_SERVER;
+				r->client_over = true;
+			}
+		}
+	}
+	else
+		good = jj_tls_side_message(&r->side, type, body, n, a);
+	if (r->first == JJ_TLS_FIRST_OPEN)
+		r->first = JJ_TLS_FIRST_OTHER;
+	return good;
+}
+
+/* The header of a message is complete. */
+static void
+begin_message(jj_tls_run *r, const jj_tls_need *need)
+{
+	unsigned	type = r->message_head[0];
+
+	r->message_left = (uint32_t) r->message_head[1] << 16 | (uint32_t) r->message_head[2] << 8 | r->message_head[3];
+	if (!r->server_over)
+		jj_tls_side_header(&r->side, type);
+	r->keep = r->message_left <= JJ_MESSAGE_BYTES
+		&& ((type == JJ_TLS_CLIENT_HELLO && !r->client_over) || (!r->server_over && jj_tls_side_wants(&r->side, type, need)));
+	if (!r->keep && r->first == JJ_TLS_FIRST_OPEN)
+		r->first = JJ_TLS_FIRST_OTHER;
+}
+
+/* n bytes of handshake records. False without memory. */
+static bool
+add_messages(jj_tls_run *r, const uint8_t *b, uint32_t n, const jj_tls_need *need, const jj_allocator *a)
+{
+	bool		good = true;
+
+	while (good && n > 0 && !(r->client_over && r->server_over))
+	{
+		uint32_t	take;
+
+		if (r->n_message_head < sizeof(r->message_head))
+		{
+			r->message_head[r->n_message_head++] = *b++;
+			n--;
+			if (r->n_message_head < sizeof(r->message_head))
+				continue;
+			begin_message(r, need);
+		}
+		take = n < r->message_left ? n : r->message_left;
+		if (!r->keep)
+			;
+		else if (r->message.n == 0 && take == r->message_left)
+			good = end_message(r, b, take, a);
+		else
+		{
+			good = jj_buffer_add(&r->message, b, take, a);
+			if (good && take == r->message_left)
+			{
+				good = end_message(r, r->message.bytes, r->message.n, a);
+				jj_buffer_free(&r->message, a);
+			}
+		}
+		b += take;
+		n -= take;
+		r->message_left -= take;
+		if (r->message_left == 0)
+			r->n_message_head = 0;
+	}
+	if (r->client_over && r->server_over)
+		jj_buffer_free(&r->message, a);
+	return good;
+}
+
+/* Bytes of a record's header; how many were taken. */
+static uint32_t
+add_head(jj_tls_run *r, const uint8_t *b, uint32_t n, uint64_t carrier)
+{
+	uint32_t	take = (uint32_t) sizeof(r->head) - r->n_head;
+
+	if (take > n)
+		take = n;
+	memcpy(r->head + r->n_head, b, take);
+	r->n_head = (uint8_t) (r->n_head + take);
+	if (!jj_tls_may_be_record(r->head, r->n_head))
+		r->over = true;
+	else if (r->n_head == sizeof(r->head))
+		begin_record(r, carrier);
+	else
+		r->pending[r->n_pending++] = carrier;
+	return take;
+}
+
+/* Bytes of a record, no more than are left of it. False without memory. */
+static bool
+add_body(jj_tls_run *r, const uint8_t *b, uint32_t n, uint64_t carrier, const jj_tls_need *need, const jj_allocator *a)
+{
+	unsigned	type = record_type(r);
+
+	if (type == JJ_TLS_HANDSHAKE)
+	{
+		count_packet(r, carrier);
+		if (!(r->client_over && r->server_over))
+			return add_messages(r, b, n, need, a);
+	}
+	else if (type == JJ_TLS_ALERT && record_length(r) == 2)
+	{
+		r->alert_byte[2 - r->left] = b[0];
+		r->alert_byte[1] = b[n - 1];
+	}
+	return true;
+}
+
+bool
+jj_tls_run_add(jj_tls_run *r, const uint8_t *b, uint32_t n, uint64_t carrier, uint32_t *order, const jj_tls_need *need, const jj_allocator *a)
+{
+	while (n > 0 && !r->over)
+	{
+		uint32_t	take;
+
+		if (r->n_head < sizeof(r->head))
+			take = add_head(r, b, n, carrier);
+		else
+		{
+			take = n < r->left ? n : r->left;
+			if (!add_body(r, b, take, carrier, need, a))
+				return false;
+			r->left -= take;
+		}
+		b += take;
+		n -= take;
+		if (r->n_head == sizeof(r->head) && r->left == 0 && !end_record(r, order, need, a))
+			return false;
+	}
+	if (r->n_head == 0 && !r->broken && !r->over)
+		r->good = r->records;
+	return true;
+}
+
+void
+jj_tls_run_free(jj_tls_run *r, const jj_allocator *a)
+{
+	jj_buffer_free(&r->message, a);
+	jj_tls_side_free(&r->side, a);
+	jj_release(a, r->lengths.list);
+	jj_release(a, r);
+}
