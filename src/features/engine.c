@@ -749,7 +749,7 @@ emit_flow(jj_engine *e, jj_flow *f)
 
 	jj_row_clear(&e->row);
 	e->work.capture = e->source[f->capture];
-	e->work.tallied = false;
+	e->work.has_gaps = e->work.has_lengths = false;
 	if (whole && e->fold_size > 0)
 		memset(e->fold, 0, e->fold_size);
 	if (e->fold_size > 0 && f->n_samples > 0)
