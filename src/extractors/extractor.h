@@ -38,6 +38,12 @@ typedef struct jj_work
 	jj_crypto  *crypto;			/* crypto.h; NULL: no digests */
 } jj_work;
 
+static inline bool
+jj_work_wants(const jj_work *w, jj_group group)
+{
+	return w->groups >> group & 1;
+}
+
 typedef struct jj_extractor
 {
 	jj_group	group;			/* JJ_GROUPS: no group, but the base of some */
