@@ -4,8 +4,9 @@
 #     tools/run-tests.sh [build] [unit] [fuzz] [install] [regress] [pgtap] [tap]
 #
 # regress, pgtap and tap test the installed extension and want the server and
-# the folder of tools/server.sh. JJ_MORE_CAPTURES may name a folder of further
-# captures; the tests that read it say so when they are skipped.
+# the folder of tools/server.sh. JJ_MORE_CAPTURES may name folders of further
+# captures, with colons between; the tests that read them say so when they are
+# skipped.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -23,7 +24,11 @@ if [ -n "${JJ_SERVER_DIR:-}" ]; then
 	cp -R test expected "$JJ_SERVER_DIR/work"
 	JJ_CAPTURES=$JJ_SERVER_DIR/work/test/captures
 	if [ -n "${JJ_MORE_CAPTURES:-}" ]; then
-		cp -R "$JJ_MORE_CAPTURES" "$JJ_SERVER_DIR/work/more"
+		mkdir "$JJ_SERVER_DIR/work/more"
+		echo "$JJ_MORE_CAPTURES" | tr ':' '\n' | while read -r folder; do
+			cp -R "$folder/." "$JJ_SERVER_DIR/work/more"
+			chmod -R u+w "$JJ_SERVER_DIR/work/more"
+		done
 		JJ_MORE_CAPTURES=$JJ_SERVER_DIR/work/more
 	fi
 	chmod -R a+rX "$JJ_SERVER_DIR/work"
