@@ -194,8 +194,11 @@ little32(const uint8_t *b)
 static const uint8_t *
 find_chlo(const uint8_t *b, uint32_t n)
 {
-	const uint8_t *end = b + n;
+	const uint8_t *end;
 
+	if (n < 4)
+		return NULL;
+	end = b + n;
 	while (n >= 4 && (b = memchr(b, 'C', n - 3)) != NULL)
 	{
 		if (memcmp(b, "CHLO", 4) == 0)

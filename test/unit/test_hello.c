@@ -6,15 +6,13 @@
 #include "extractors/tls_hello.h"
 #include "failing.h"
 #include "hello_bytes.h"
-#include "tap.h"
+#include "row_text.h"
 
 #include <stdlib.h>
 
 static message m;
 static jj_hello h;
-static jj_feature_set all;
 static jj_work work;
-static jj_row row;
 
 /* Parse a copy that ends where the message does, so that AddressSanitizer sees the end. */
 /* h is not to be read after false. */
@@ -61,55 +59,6 @@ server_columns(const message *ske)
 	jj_row_clear(&row);
 	jj_server_hello_columns(&row, &h, ske == NULL ? NULL : ske->b, ske == NULL ? 0 : ske->n, &work);
 }
-
-/* A value as text: numbers, {1,2} for lists, NULL. */
-static const char *
-shown(jj_feature f)
-{
-	static char out[70000];
-	char	   *to = out;
-	uint32_t	size;
-	const uint8_t *b;
-
-	if (!jj_row_has(&row, f))
-		return "NULL";
-	b = jj_row_bytes(&row, f, &size);
-	switch (jj_feature_table[f].type)
-	{
-		case JJ_TEXT:
-			memcpy(out, b, size);
-			out[size] = '\0';
-			break;
-		case JJ_INT4_ARRAY:
-			*to++ = '{';
-			for (uint32_t i = 0; i < size; i += 4)
-			{
-				int32_t		v;
-
-				memcpy(&v, b + i, 4);
-				to += sprintf(to, "%s%d", i > 0 ? "," : "", v);
-			}
-			memcpy(to, "}", 2);
-			break;
-		case JJ_TEXT_ARRAY:
-			*to++ = '{';
-			for (uint32_t i = 0; i < size;)
-			{
-				uint32_t	n;
-
-				memcpy(&n, b + i, 4);
-				to += sprintf(to, "%s%.*s", i > 0 ? "," : "", (int) n, (const char *) b + i + 4);
-				i += 4 + n;
-			}
-			memcpy(to, "}", 2);
-			break;
-		default:
-			sprintf(out, "%d", (int) row.value[f].i);
-	}
-	return out;
-}
-
-#define IS(f, want) is_text(shown(JJ_F_##f), want, #f)
 
 /* ---- ClientHello */
 
