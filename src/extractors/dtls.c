@@ -172,7 +172,25 @@ take_message(jj_dtls *d, int from, unsigned seq, unsigned type, const uint8_t *b
 		note_hello(d, 1 - from, false);
 		return jj_tls_side_server_hello(&s->side, &h, a);
 	}
-	return jj_tls_side_message(&s->side, type, body, n, a);
+	return !jj_tls_side_wants(&s->side, type, &d->need) || jj_tls_side_message(&s->side, type, body, n, a);
+}
+
+/* Whether a message is assembled: it may be wanted when it is complete, as its fragments may overtake the ServerHello. */
+static bool
+is_wanted(const jj_dtls *d, const jj_tls_side *s, unsigned type)
+{
+	switch (type)
+	{
+		case JJ_TLS_CLIENT_HELLO:
+		case JJ_TLS_SERVER_HELLO:
+			return true;
+		case JJ_TLS_CERTIFICATE:
+			return d->need.certs && s->certs == NULL;
+		case JJ_TLS_SERVER_KEY_EXCHANGE:
+			return d->need.key_exchange && s->key_exchange == NULL;
+		default:
+			return false;
+	}
 }
 
 /* A fragment of n bytes at off of a message. False without memory. */
@@ -186,17 +204,13 @@ take_fragment(jj_dtls *d, int from, unsigned seq, unsigned type, uint32_t size, 
 	jj_tls_side_header(&s->side, type);
 	if (seq >= SEQS || (s->done >> seq & 1) || size > JJ_MESSAGE_BYTES)
 		return true;
-	if (type != JJ_TLS_CLIENT_HELLO && type != JJ_TLS_SERVER_HELLO && !jj_tls_side_wants(&s->side, type, &d->need))
-	{
-		if (n == size)
-			s->done |= UINT64_C(1) << seq;
-		return true;
-	}
 	if (n == size)
 	{
 		s->done |= UINT64_C(1) << seq;
 		return take_message(d, from, seq, type, b, n, a);
 	}
+	if (!is_wanted(d, &s->side, type))
+		return true;
 	x = part_of(d, s, seq, type, size, a);
 	if (x == NULL)
 		return false;

@@ -248,7 +248,7 @@ jj_tls_run_add(jj_tls_run *r, const uint8_t *b, uint32_t n, uint64_t carrier, ui
 		}
 		b += take;
 		n -= take;
-		if (r->n_head == sizeof(r->head) && r->left == 0 && !end_record(r, order, need, a))
+		if (r->n_head == sizeof(r->head) && r->left == 0 && !r->over && !end_record(r, order, need, a))
 			return false;
 	}
 	if (r->n_head == 0 && !r->broken && !r->over)
