@@ -142,75 +142,180 @@ c_log_c(uint32_t c)
 	return c < 2 ? 0 : llround(ldexp(c * log2(c), 40));
 }
 
-/* What a count adds to the sum of c log2 c when it rises from c to c + 1. */
 static bool
-make_rises(jj_work *w)
+make_logs(jj_work *w)
 {
-	int64_t    *rise = jj_alloc(&w->allocator, sizeof(*rise) * JJ_ENTROPY_RISES);
+	int64_t    *logs = jj_alloc(&w->allocator, sizeof(*logs) * JJ_ENTROPY_LOGS);
 
-	if (rise == NULL)
+	if (logs == NULL)
 		return false;
-	for (uint32_t c = 0; c < JJ_ENTROPY_RISES; c++)
-		rise[c] = c_log_c(c + 1) - c_log_c(c);
-	w->entropy_rise = rise;
+	for (uint32_t c = 0; c < JJ_ENTROPY_LOGS; c++)
+		logs[c] = c_log_c(c);
+	w->entropy_log = logs;
 	return true;
 }
 
-/*
- * Count n bytes; the sum of c log2 c over all 256 counts, which was sum before.
- * Integers, so that the order of the bytes does not matter.
- */
-static int64_t
-count_bytes(uint32_t count[256], const uint8_t *bytes, uint32_t n, int64_t sum, const jj_work *w)
+/* What the columns are made of: sums over the counts of all 256 byte values. Integers, so that no order matters. */
+typedef struct byte_sums
 {
-	for (uint32_t i = 0; i < n; i++)
-	{
-		uint32_t	c = count[bytes[i]]++;
+	uint32_t	n;				/* bytes */
+	uint32_t	printable;
+	uint32_t	null;
+	uint32_t	high;
+	int64_t		logs;			/* of c log2 c */
+	uint64_t	squares;
+} byte_sums;
 
-		sum += c < JJ_ENTROPY_RISES ? w->entropy_rise[c] : c_log_c(c + 1) - c_log_c(c);
-	}
-	return sum;
-}
-
-/* Shannon entropy in bits of n > 0 bytes, (n log2 n - sum of c log2 c) / n; exactly 0 for one value. */
-static double
-shannon(int64_t sum, uint32_t n)
-{
-	int64_t		bits = c_log_c(n) - sum;
-
-	return bits <= 0 ? 0 : ldexp((double) bits, -40) / n;
-}
-
+/* Sums of any counts. */
 static void
-emit_classes(const uint32_t count[256], uint32_t n, jj_row *row)
+sum_counts(byte_sums *s, const uint32_t count[256], const jj_work *w)
 {
-	uint32_t	printable = count['\t'] + count['\n'] + count['\r'] - count[0x7f];
-	uint32_t	high = 0;
-	uint64_t	squares = 0;
+	memset(s, 0, sizeof(*s));
+	for (int i = 0; i < 256; i++)
+	{
+		uint32_t	c = count[i];
 
+		s->n += c;
+		s->logs += c < JJ_ENTROPY_LOGS ? w->entropy_log[c] : c_log_c(c);
+		s->squares += (uint64_t) c * c;
+		if ((i >= 0x20 && i < 0x7f) || i == '\t' || i == '\n' || i == '\r')
+			s->printable += c;
+		if (i >= 0x80)
+			s->high += c;
+	}
+	s->null = count[0];
+}
+
+#define RARE 8					/* most counts of bytes that look random are below */
+
+/* How many byte values have this count, which is not 0. */
+static uint32_t
+values_with(const uint8_t count[256], uint8_t c)
+{
+	uint8_t		low = 0;
+	uint8_t		high = 0;
+
+	for (int i = 0; i < 128; i++)
+		low += count[i] == c;
+	for (int i = 128; i < 256; i++)
+		high += count[i] == c;
+	return (uint32_t) low + high;
+}
+
+/*
+ * The same of n bytes, of which no value came 256 times, whose counts are
+ * bytes themselves: compilers take many of them at once.
+ */
+static void
+sum_small_counts(byte_sums *s, const uint8_t count[256], uint32_t n, const jj_work *w)
+{
+	uint32_t	left = n;		/* bytes whose values have not been met */
+	uint16_t	printable = 0;
+	uint16_t	high = 0;
+
+	s->n = n;
+	s->logs = 0;
+	s->squares = 0;
+	for (uint8_t c = 1; c < RARE && left > 0; c++)
+	{
+		uint32_t	values = values_with(count, c);
+
+		left -= values * c;
+		s->logs += values * w->entropy_log[c];
+		s->squares += values * c * c;
+	}
+	for (int i = 0; left > 0 && i < 256; i++)
+		if (count[i] >= RARE)
+		{
+			left -= count[i];
+			s->logs += w->entropy_log[count[i]];
+			s->squares += (uint32_t) count[i] * count[i];
+		}
 	for (int i = 0x20; i < 0x80; i++)
 		printable += count[i];
 	for (int i = 0x80; i < 256; i++)
 		high += count[i];
-	/* sum of (c - n/256)^2 = sum of c^2 - n^2/256 */
-	if (n >= 256)
+	s->printable = printable + count['\t'] + count['\n'] + count['\r'] - count[0x7f];
+	s->high = high;
+	s->null = count[0];
+}
+
+static bool
+any_above_127(const uint8_t count[256])
+{
+	uint8_t		all = 0;
+
+	for (int i = 0; i < 256; i++)
+		all |= count[i];
+	return all > 127;
+}
+
+/* Sums over the bytes of each direction and of both, sums[2], where at most 256 of each make it quick. */
+static bool
+sum_small(const entropy_state *state, byte_sums sums[3], const jj_work *w)
+{
+	uint8_t		count[3][256] = {{0}};
+
+	if (state->used[0] > 256 || state->used[1] > 256)
+		return false;
+	for (int d = 0; d < 2; d++)
 	{
-		for (int i = 0; i < 256; i++)
-			squares += (uint64_t) count[i] * count[i];
-		jj_row_double(row, JJ_F_byte_distribution_uniformity, fmax(1 + 1 / 256.0 - (double) squares / ((double) n * n), 0));
+		const uint8_t *byte = state->byte[d];
+		uint32_t	n = state->used[d];
+
+		if (n == 0)
+			continue;
+		for (uint32_t i = 0; i < n; i++)
+			count[d][byte[i]]++;
+		/* 256 times the same has wrapped around */
+		if (count[d][byte[0]] == 0 || any_above_127(count[d]))
+			return false;
 	}
-	jj_row_double(row, JJ_F_printable_ratio, (double) printable / n);
-	jj_row_double(row, JJ_F_null_ratio, (double) count[0] / n);
-	jj_row_double(row, JJ_F_high_byte_ratio, (double) high / n);
+	for (int d = 0; d < 2; d++)
+		if (state->used[d] > 0)
+			sum_small_counts(&sums[d], count[d], state->used[d], w);
+	for (int d = 0; d < 2; d++)
+		if (state->used[1 - d] == 0)
+		{
+			sums[2] = sums[d];
+			return true;
+		}
+	for (int i = 0; i < 256; i++)
+		count[2][i] = count[0][i] + count[1][i];
+	sum_small_counts(&sums[2], count[2], state->used[0] + state->used[1], w);
+	return true;
+}
+
+static void
+sum_any(const entropy_state *state, byte_sums sums[3], const jj_work *w)
+{
+	uint32_t	count[3][256] = {{0}};
+
+	for (int d = 0; d < 2; d++)
+		for (uint32_t i = 0; i < state->used[d]; i++)
+			count[d][state->byte[d][i]]++;
+	for (int i = 0; i < 256; i++)
+		count[2][i] = count[0][i] + count[1][i];
+	for (int i = 0; i < 3; i++)
+		sum_counts(&sums[i], count[i], w);
+}
+
+/* Shannon entropy in bits of n > 0 bytes, (n log2 n - sum of c log2 c) / n; exactly 0 for one value. */
+static double
+shannon(const byte_sums *s, const jj_work *w)
+{
+	int64_t		bits = (s->n < JJ_ENTROPY_LOGS ? w->entropy_log[s->n] : c_log_c(s->n)) - s->logs;
+
+	return bits <= 0 ? 0 : (double) bits * 0x1p-40 / s->n;
 }
 
 static bool
 emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 {
 	const entropy_state *s = state;
-	uint32_t	count[256] = {0};	/* of both directions together */
 	uint32_t	n = s->used[0] + s->used[1];
-	int64_t		sum = 0;
+	byte_sums	sums[3];
+	const byte_sums *both = &sums[2];
 	double		h[2] = {0, 0};
 
 	(void) f;
@@ -218,26 +323,26 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	jj_row_int(row, JJ_F_payload_bytes_sampled, n);
 	if (n == 0)
 		return true;
-	if (w->entropy_rise == NULL && !make_rises(w))
+	if (w->entropy_log == NULL && !make_logs(w))
 		return false;
-	if (s->used[0] > 0)
-	{
-		sum = count_bytes(count, s->byte[0], s->used[0], 0, w);
-		h[0] = shannon(sum, s->used[0]);
-		jj_row_double(row, JJ_F_entropy_initiator, h[0]);
-	}
-	if (s->used[1] > 0)
-	{
-		uint32_t	own[256] = {0};
-
-		h[1] = shannon(count_bytes(own, s->byte[1], s->used[1], 0, w), s->used[1]);
-		jj_row_double(row, JJ_F_entropy_responder, h[1]);
-		sum = count_bytes(count, s->byte[1], s->used[1], sum, w);
-	}
-	jj_row_double(row, JJ_F_entropy_payload, shannon(sum, n));
+	if (!sum_small(s, sums, w))
+		sum_any(s, sums, w);
+	for (int d = 0; d < 2; d++)
+		if (s->used[d] > 0)
+		{
+			h[d] = shannon(&sums[d], w);
+			jj_row_double(row, d == 0 ? JJ_F_entropy_initiator : JJ_F_entropy_responder, h[d]);
+		}
+	jj_row_double(row, JJ_F_entropy_payload, shannon(both, w));
 	if (s->used[0] > 0 && h[1] > 0)
 		jj_row_double(row, JJ_F_entropy_ratio, h[0] / h[1]);
-	emit_classes(count, n, row);
+	/* sum of (c - n/256)^2 = sum of c^2 - n^2/256 */
+	if (n >= 256)
+		jj_row_double(row, JJ_F_byte_distribution_uniformity,
+					  fmax(1 + 1 / 256.0 - (double) both->squares / ((double) n * n), 0));
+	jj_row_double(row, JJ_F_printable_ratio, (double) both->printable / n);
+	jj_row_double(row, JJ_F_null_ratio, (double) both->null / n);
+	jj_row_double(row, JJ_F_high_byte_ratio, (double) both->high / n);
 	return true;
 }
 

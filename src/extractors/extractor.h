@@ -8,19 +8,10 @@
 #ifndef JJ_EXTRACTOR_H
 #define JJ_EXTRACTOR_H
 
+#include "extractors/samples.h"
 #include "features/engine.h"
-#include "features/stats.h"
-#include "flow/flow.h"
 
-/* Gaps are kept for all packets and for each direction. */
-enum
-{
-	JJ_DIR_FWD = 0,
-	JJ_DIR_BWD = 1,
-	JJ_DIR_BOTH = 2
-};
-
-#define JJ_ENTROPY_RISES 512	/* twice the default of entropy_sample_bytes */
+#define JJ_ENTROPY_LOGS 513		/* up to twice the default of entropy_sample_bytes */
 
 typedef struct jj_crypto jj_crypto;
 struct jj_hold;
@@ -33,35 +24,25 @@ typedef struct jj_work
 	uint32_t	groups;			/* bits of the jj_groups of which a column is wanted */
 	struct jj_hold *hold;		/* what the engine's streams hold, stream.h */
 	const char *capture;		/* name of the source in which the flow began */
+
+	/* samples.c; has_ of the flow that is ending */
 	int64_t    *gap[3];			/* room for max_samples values each, NULL until needed */
-	jj_tally	tally;			/* kept between flows for its memory */
-	bool		tallied;		/* it has the packet lengths of the flow that is ending */
-	jj_tally_entry *entry;		/* room for entry_room values */
-	uint32_t	entry_room;
-	int64_t    *entropy_rise;	/* JJ_ENTROPY_RISES values of entropy.c, NULL until needed */
+	jj_gaps		gaps;
+	jj_lengths	lengths;		/* the tally's memory stays between flows */
+	bool		has_gaps;
+	bool		has_lengths;
+	jj_tally_entry *sorted;		/* room for sorted_room entries */
+	uint32_t	sorted_room;
+
+	int64_t    *entropy_log;	/* JJ_ENTROPY_LOGS values of entropy.c, NULL until needed */
 	jj_crypto  *crypto;			/* crypto.h; NULL: no digests */
 } jj_work;
 
-/* The first samples of a flow, for the sequence columns. */
-typedef struct jj_head
+static inline bool
+jj_work_wants(const jj_work *w, jj_group group)
 {
-	const jj_sample *sample;
-	jj_sample  *own;			/* a copy, where the samples themselves don't stay */
-	uint32_t	n;
-} jj_head;
-
-/* Keep at most max samples of a flow's first fold; false without memory. Release with jj_release(h->own). */
-extern bool jj_head_keep(jj_head *h, const jj_sample *s, uint32_t n, uint32_t max, bool whole, const jj_allocator *a);
-
-/* How often each IP packet length came, by direction. */
-typedef struct jj_lengths
-{
-	jj_tally   *tally;
-	jj_tally	own;			/* of a flow whose samples don't stay; release with jj_tally_free */
-} jj_lengths;
-
-/* Add the lengths of a fold. With whole they are counted once for all groups, in w->tally. False without memory. */
-extern bool jj_lengths_add(jj_lengths *l, const jj_sample *s, uint32_t n, bool whole, jj_work *w);
+	return w->groups >> group & 1;
+}
 
 typedef struct jj_extractor
 {
@@ -83,9 +64,9 @@ typedef struct jj_extractor
 	size_t		fold_size;
 
 	/*
-	 * Take the next n samples of a flow. With whole, they are all of them and
-	 * the values may stay in w's scratch arrays until emit. False without
-	 * memory.
+	 * Take the next n samples of a flow. With whole, they are all of them,
+	 * there until emit, and what samples.h makes of whole flows may be used.
+	 * False without memory.
 	 */
 	bool		(*fold) (void *fold, const jj_sample *s, uint32_t n, bool whole, jj_work *w);
 

@@ -18,12 +18,14 @@ typedef struct padding_fold
 {
 	uint64_t	packets;
 	int64_t		last;			/* flow clock of the packet before */
-	jj_moments	gap;
+	const jj_moments *gap;
 	uint64_t	bursts;			/* finished ones */
 	double		efficiency;		/* sum of theirs */
 	uint64_t	burst_bytes;	/* of the latest burst */
 	uint64_t	burst_payload;
-	jj_lengths	lengths;
+	jj_lengths *lengths;
+	jj_lengths *own;			/* lengths of a flow that is not whole */
+	jj_moments	own_gap;
 } padding_fold;
 
 /*
@@ -59,27 +61,60 @@ end_burst(padding_fold *a)
 	a->burst_bytes = a->burst_payload = 0;
 }
 
+/* Gaps and lengths of a whole flow, which other groups need as well. */
 static bool
-fold(void *acc, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
+take_whole(padding_fold *a, const jj_sample *s, uint32_t n, jj_work *w)
 {
-	padding_fold *a = acc;
+	const jj_gaps *gaps = jj_whole_gaps(s, n, w);
 
-	if (!jj_lengths_add(&a->lengths, s, n, whole, w))
+	a->lengths = jj_whole_lengths(s, n, w);
+	if (gaps == NULL || a->lengths == NULL)
 		return false;
+	a->gap = &gaps->of[JJ_DIR_BOTH];
+	return true;
+}
+
+static bool
+take_part(padding_fold *a, const jj_sample *s, uint32_t n, jj_work *w)
+{
+	int64_t		last = a->last;
+
+	if (a->own == NULL && (a->own = jj_alloc_zero(&w->allocator, sizeof(jj_lengths))) == NULL)
+		return false;
+	a->lengths = a->own;
+	a->gap = &a->own_gap;
 	for (uint32_t i = 0; i < n; i++)
 	{
 		int64_t		t = s[i].t_dir >> 1;
 
-		if (a->packets++ > 0)
-		{
-			jj_moments_add(&a->gap, t - a->last);
-			if (t - a->last >= w->options.burst_threshold)
-				end_burst(a);
-		}
-		a->last = t;
+		if (i > 0 || a->packets > 0)
+			jj_moments_add(&a->own_gap, t - last);
+		last = t;
+	}
+	return jj_lengths_add(a->own, s, n, &w->allocator);
+}
+
+static bool
+fold(void *acc, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
+{
+	padding_fold *a = acc;
+	int64_t		last;
+
+	if (!(whole ? take_whole(a, s, n, w) : take_part(a, s, n, w)))
+		return false;
+	last = a->packets == 0 ? s[0].t_dir >> 1 : a->last;
+	for (uint32_t i = 0; i < n; i++)
+	{
+		int64_t		t = s[i].t_dir >> 1;
+
+		if (JJ_UNLIKELY(t - last >= w->options.burst_threshold))
+			end_burst(a);
+		last = t;
 		a->burst_bytes += s[i].ip_len;
 		a->burst_payload += s[i].payload_len;
 	}
+	a->last = last;
+	a->packets += n;
 	return true;
 }
 
@@ -103,20 +138,23 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 {
 	const padding_state *s = state;
 	padding_fold *a = fold;
-	const jj_tally *tally = a->lengths.tally;
-	const jj_tally_entry *dominant = jj_tally_mode(tally);
-	uint64_t	common = dominant->count[0] + dominant->count[1];
+	const jj_tally *tally = &a->lengths->tally;
+	const jj_moments *length = &a->lengths->of[JJ_DIR_BOTH];
+	const jj_tally_entry *dominant;
+	uint64_t	common;
 	uint64_t	n = a->packets;
 	uint64_t	bytes = f->bytes[0] + f->bytes[1];
 	int64_t		overhead = (int64_t) (bytes - f->payload[0] - f->payload[1]);
-	bool		constant_size = n >= 2 && common * 100 >= n * 95;
+	bool		constant_size;
 	bool		constant_rate = false;
 	bool		tor = s->tcp_data >= 2 && s->tor_cells * 10 >= s->tcp_data * 7;
-	jj_moments	m[3];
 
 	(void) w;
-	jj_tally_moments(tally, m);
-	jj_row_double(row, JJ_F_pkt_size_variance, jj_moments_variance(&m[2]));
+	jj_lengths_sum(a->lengths);
+	dominant = a->lengths->mode;
+	common = dominant->count[0] + dominant->count[1];
+	constant_size = n >= 2 && common * 100 >= n * 95;
+	jj_row_double(row, JJ_F_pkt_size_variance, jj_moments_variance(length));
 	jj_row_int(row, JJ_F_dominant_size_mode, dominant->value);
 	jj_row_double(row, JJ_F_dominant_size_ratio, (double) common / (double) n);
 	jj_row_int(row, JJ_F_unique_size_count, tally->used);
@@ -124,13 +162,13 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 		jj_row_double(row, JJ_F_size_entropy, evenness(tally, (double) n));
 	if (n >= 2)
 	{
-		jj_row_double(row, JJ_F_pkt_size_cv, jj_moments_cv(&m[2]));
+		jj_row_double(row, JJ_F_pkt_size_cv, jj_moments_cv(length));
 		jj_row_int(row, JJ_F_is_constant_size, constant_size);
-		jj_row_double(row, JJ_F_iat_variance, jj_moments_variance(&a->gap) / 1e18);
+		jj_row_double(row, JJ_F_iat_variance, jj_moments_variance(a->gap) / 1e18);
 	}
-	if (n >= 3 && a->gap.max > 0)
+	if (n >= 3 && a->gap->max > 0)
 	{
-		double		cv = jj_moments_cv(&a->gap);
+		double		cv = jj_moments_cv(a->gap);
 
 		constant_rate = cv <= 0.1;
 		jj_row_double(row, JJ_F_iat_cv, cv);
@@ -159,7 +197,9 @@ free_fold(void *fold, const jj_allocator *al)
 {
 	padding_fold *a = fold;
 
-	jj_tally_free(&a->lengths.own, al);
+	if (a->own != NULL)
+		jj_tally_free(&a->own->tally, al);
+	jj_release(al, a->own);
 }
 
 const jj_extractor jj_extract_padding = {

@@ -5,15 +5,32 @@
 
 #include <math.h>
 
+/* Payload lengths of one direction. */
+typedef struct payload_lengths
+{
+	jj_moments	of;
+	uint64_t	with_payload;
+	uint32_t	min_payload;	/* above 0 */
+} payload_lengths;
+
 typedef struct size_fold
 {
-	uint64_t	packets[2];
-	jj_moments	payload[2];		/* all payload lengths, by direction */
-	uint64_t	with_payload[2];
-	uint32_t	min_payload[2];	/* above 0 */
-	jj_lengths	lengths;
+	payload_lengths payload[2];
+	jj_lengths *lengths;
+	jj_lengths *own;			/* lengths of a flow that is not whole */
 	jj_head		head;
 } size_fold;
+
+static void
+add_payload(payload_lengths *a, uint32_t payload)
+{
+	jj_moments_add(&a->of, payload);
+	if (payload > 0)
+	{
+		if (a->with_payload++ == 0 || payload < a->min_payload)
+			a->min_payload = payload;
+	}
+}
 
 static bool
 fold(void *acc, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
@@ -21,23 +38,20 @@ fold(void *acc, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
 	size_fold  *a = acc;
 	uint32_t	length = w->options.max_sequence_length;
 
-	if (a->packets[0] + a->packets[1] == 0 && !jj_head_keep(&a->head, s, n, length, whole, &w->allocator))
+	if (a->payload[0].of.n + a->payload[1].of.n == 0 && !jj_head_keep(&a->head, s, n, length, whole, &w->allocator))
 		return false;
-	if (!jj_lengths_add(&a->lengths, s, n, whole, w))
+	if (whole)
+		a->lengths = jj_whole_lengths(s, n, w);
+	else
+	{
+		if (a->own == NULL && (a->own = jj_alloc_zero(&w->allocator, sizeof(jj_lengths))) == NULL)
+			return false;
+		a->lengths = jj_lengths_add(a->own, s, n, &w->allocator) ? a->own : NULL;
+	}
+	if (a->lengths == NULL)
 		return false;
 	for (uint32_t i = 0; i < n; i++)
-	{
-		int			dir = s[i].t_dir & 1;
-		uint32_t	payload = s[i].payload_len;
-
-		a->packets[dir]++;
-		jj_moments_add(&a->payload[dir], payload);
-		if (payload > 0)
-		{
-			if (a->with_payload[dir]++ == 0 || payload < a->min_payload[dir])
-				a->min_payload[dir] = payload;
-		}
-	}
+		add_payload(&a->payload[s[i].t_dir & 1], s[i].payload_len);
 	return true;
 }
 
@@ -49,8 +63,8 @@ emit_payload(const size_fold *a, jj_row *row)
 	static const jj_feature with[] = {JJ_F_packets_with_payload_fwd, JJ_F_packets_with_payload_bwd};
 	static const jj_feature min[] = {JJ_F_l7_pkt_min_fwd, JJ_F_l7_pkt_min_bwd};
 	static const jj_feature max[] = {JJ_F_l7_pkt_max_fwd, JJ_F_l7_pkt_max_bwd};
-	jj_moments	m = jj_moments_join(&a->payload[0], &a->payload[1]);
-	uint64_t	with_payload = a->with_payload[0] + a->with_payload[1];
+	jj_moments	m = jj_moments_join(&a->payload[0].of, &a->payload[1].of);
+	uint64_t	with_payload = a->payload[0].with_payload + a->payload[1].with_payload;
 
 	jj_row_int(row, JJ_F_payload_len_min, m.min);
 	jj_row_int(row, JJ_F_payload_len_max, m.max);
@@ -58,16 +72,18 @@ emit_payload(const size_fold *a, jj_row *row)
 	jj_row_double(row, JJ_F_payload_len_std, jj_moments_std(&m));
 	for (int d = 0; d < 2; d++)
 	{
-		if (a->packets[d] > 0)
+		const payload_lengths *p = &a->payload[d];
+
+		if (p->of.n > 0)
 		{
-			jj_row_double(row, mean[d], jj_moments_mean(&a->payload[d]));
-			jj_row_double(row, std[d], jj_moments_std(&a->payload[d]));
+			jj_row_double(row, mean[d], jj_moments_mean(&p->of));
+			jj_row_double(row, std[d], jj_moments_std(&p->of));
 		}
-		jj_row_int(row, with[d], (int64_t) a->with_payload[d]);
-		if (a->with_payload[d] > 0)
+		jj_row_int(row, with[d], (int64_t) p->with_payload);
+		if (p->with_payload > 0)
 		{
-			jj_row_int(row, min[d], a->min_payload[d]);
-			jj_row_int(row, max[d], a->payload[d].max);
+			jj_row_int(row, min[d], p->min_payload);
+			jj_row_int(row, max[d], p->of.max);
 		}
 	}
 	jj_row_int(row, JJ_F_packets_with_payload, (int64_t) with_payload);
@@ -75,43 +91,43 @@ emit_payload(const size_fold *a, jj_row *row)
 }
 
 static void
-emit_lengths(const size_fold *a, const jj_moments m[3], jj_work *w, jj_row *row)
+emit_lengths(const jj_lengths *l, const jj_tally_entry *sorted, jj_row *row)
 {
 	static const int percent[] = {25, 50, 75, 90};
 	static const int half[] = {50};
-	uint32_t	k = a->lengths.tally->used;
-	const jj_tally_entry *dominant = jj_tally_mode(a->lengths.tally);
+	uint32_t	k = l->tally.used;
+	const jj_moments *m = l->of;
 	double		variance = jj_moments_variance(&m[2]);
 	double		q[4];
 
-	jj_row_int(row, JJ_F_dominant_pkt_size, dominant->value);
-	jj_row_double(row, JJ_F_dominant_pkt_ratio, (double) (dominant->count[0] + dominant->count[1]) / (double) m[2].n);
+	jj_row_int(row, JJ_F_dominant_pkt_size, l->mode->value);
+	jj_row_double(row, JJ_F_dominant_pkt_ratio, (double) (l->mode->count[0] + l->mode->count[1]) / (double) m[2].n);
 	jj_row_int(row, JJ_F_pkt_len_min, m[2].min);
 	jj_row_int(row, JJ_F_pkt_len_max, m[2].max);
 	jj_row_double(row, JJ_F_pkt_len_mean, jj_moments_mean(&m[2]));
 	jj_row_double(row, JJ_F_pkt_len_std, sqrt(variance));
 	jj_row_double(row, JJ_F_pkt_len_variance, variance);
-	jj_tally_percentiles(w->entry, k, JJ_DIR_BOTH, percent, 4, q);
+	jj_tally_percentiles(sorted, k, JJ_DIR_BOTH, percent, 4, q);
 	jj_row_double(row, JJ_F_pkt_len_p25, q[0]);
 	jj_row_double(row, JJ_F_pkt_len_median, q[1]);
 	jj_row_double(row, JJ_F_pkt_len_p75, q[2]);
 	jj_row_double(row, JJ_F_pkt_len_p90, q[3]);
-	if (a->packets[0] > 0)
+	if (m[0].n > 0)
 	{
 		jj_row_int(row, JJ_F_pkt_len_fwd_min, m[0].min);
 		jj_row_int(row, JJ_F_pkt_len_fwd_max, m[0].max);
 		jj_row_double(row, JJ_F_pkt_len_fwd_mean, jj_moments_mean(&m[0]));
 		jj_row_double(row, JJ_F_pkt_len_fwd_std, jj_moments_std(&m[0]));
-		jj_tally_percentiles(w->entry, k, JJ_DIR_FWD, half, 1, q);
+		jj_tally_percentiles(sorted, k, JJ_DIR_FWD, half, 1, q);
 		jj_row_double(row, JJ_F_pkt_len_fwd_median, q[0]);
 	}
-	if (a->packets[1] > 0)
+	if (m[1].n > 0)
 	{
 		jj_row_int(row, JJ_F_pkt_len_bwd_min, m[1].min);
 		jj_row_int(row, JJ_F_pkt_len_bwd_max, m[1].max);
 		jj_row_double(row, JJ_F_pkt_len_bwd_mean, jj_moments_mean(&m[1]));
 		jj_row_double(row, JJ_F_pkt_len_bwd_std, jj_moments_std(&m[1]));
-		jj_tally_percentiles(w->entry, k, JJ_DIR_BWD, half, 1, q);
+		jj_tally_percentiles(sorted, k, JJ_DIR_BWD, half, 1, q);
 		jj_row_double(row, JJ_F_pkt_len_bwd_median, q[0]);
 	}
 }
@@ -130,35 +146,19 @@ emit_sequence(const jj_head *h, jj_row *row)
 	}
 }
 
-/* w->entry: the distinct lengths in ascending order. False without memory. */
-static bool
-sort_lengths(const jj_tally *t, jj_work *w)
-{
-	if (w->entry_room < t->used)
-	{
-		jj_release(&w->allocator, w->entry);
-		w->entry = jj_alloc(&w->allocator, sizeof(jj_tally_entry) * t->room);
-		w->entry_room = w->entry == NULL ? 0 : t->room;
-		if (w->entry == NULL)
-			return false;
-	}
-	jj_tally_sorted(t, w->entry);
-	return true;
-}
-
 static bool
 emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 {
 	size_fold  *a = fold;
-	jj_moments	m[3];
+	const jj_tally_entry *sorted = jj_lengths_sorted(a->lengths, w);
 	double		packets = (double) (f->packets[0] + f->packets[1]);
 	double		bytes = (double) (f->bytes[0] + f->bytes[1]);
 
 	(void) state;
-	if (!sort_lengths(a->lengths.tally, w))
+	if (sorted == NULL)
 		return false;
-	jj_tally_moments(a->lengths.tally, m);
-	emit_lengths(a, m, w, row);
+	jj_lengths_sum(a->lengths);
+	emit_lengths(a->lengths, sorted, row);
 	emit_payload(a, row);
 	jj_row_int(row, JJ_F_l7_bytes_fwd, (int64_t) f->payload[0]);
 	jj_row_int(row, JJ_F_l7_bytes_bwd, (int64_t) f->payload[1]);
@@ -175,7 +175,9 @@ free_fold(void *fold, const jj_allocator *al)
 {
 	size_fold  *a = fold;
 
-	jj_tally_free(&a->lengths.own, al);
+	if (a->own != NULL)
+		jj_tally_free(&a->own->tally, al);
+	jj_release(al, a->own);
 	jj_release(al, a->head.own);
 }
 

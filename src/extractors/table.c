@@ -39,35 +39,6 @@ jj_group_implemented(jj_group group)
 	return false;
 }
 
-bool
-jj_head_keep(jj_head *h, const jj_sample *s, uint32_t n, uint32_t max, bool whole, const jj_allocator *a)
-{
-	h->n = n < max ? n : max;
-	h->sample = s;
-	if (whole || max == 0)
-		return true;
-	h->sample = h->own = jj_alloc(a, sizeof(jj_sample) * h->n);
-	if (h->own == NULL)
-		return false;
-	memcpy(h->own, s, sizeof(jj_sample) * h->n);
-	return true;
-}
-
-bool
-jj_lengths_add(jj_lengths *l, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
-{
-	l->tally = whole ? &w->tally : &l->own;
-	if (whole && w->tallied)
-		return true;
-	if (whole)
-		jj_tally_clear(&w->tally);
-	for (uint32_t i = 0; i < n; i++)
-		if (!jj_tally_add(l->tally, s[i].ip_len, (unsigned) (s[i].t_dir & 1), &w->allocator))
-			return false;
-	w->tallied = whole;
-	return true;
-}
-
 void
 jj_work_prepare(jj_work *w)
 {
@@ -82,8 +53,8 @@ jj_work_free(jj_work *w)
 {
 	for (int d = 0; d < 3; d++)
 		jj_release(&w->allocator, w->gap[d]);
-	jj_tally_free(&w->tally, &w->allocator);
-	jj_release(&w->allocator, w->entry);
-	jj_release(&w->allocator, w->entropy_rise);
+	jj_tally_free(&w->lengths.tally, &w->allocator);
+	jj_release(&w->allocator, w->sorted);
+	jj_release(&w->allocator, w->entropy_log);
 	jj_crypto_close(w->crypto, &w->allocator);
 }

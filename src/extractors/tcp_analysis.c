@@ -24,6 +24,84 @@
 #define RST JJ_TCP_RST
 #define ACK JJ_TCP_ACK
 
+/* A segment, and where it belongs. */
+typedef struct segment
+{
+	const jj_packet *p;
+	uint16_t	flags;
+	bool		consumes;		/* occupies sequence space */
+	bool		has_ts;
+	uint32_t	end;			/* sequence number behind it, if it isn't an RST */
+	uint32_t	tsval;
+	uint32_t	tsecr;
+	unsigned	marks;			/* MARK_ */
+	const jj_tcp_options *options;	/* NULL: it has none, or no other than timestamps */
+	jj_tcp_side *s;				/* sender */
+	jj_tcp_side *r;				/* receiver */
+	jj_tcp_rest *rest;			/* of the sender */
+} segment;
+
+/* ---- queues */
+
+/* The element at a place behind the head; the ring is few or, when it has more room than that, more. */
+static inline jj_tcp_wait *
+queue_at(const jj_tcp_queue *q, jj_tcp_wait *few, unsigned n_few, jj_tcp_wait *const *more, unsigned i)
+{
+	jj_tcp_wait *ring = few;
+
+	if (JJ_UNLIKELY(q->room > n_few))
+		ring = *more;
+	return ring + ((q->head + i) & (q->room - 1u));
+}
+
+/* Append, up to max elements. False without memory, the queue is as it was then. */
+static bool
+queue_push(jj_tcp_queue *q, jj_tcp_wait *few, unsigned n_few, jj_tcp_wait **more, unsigned max, jj_tcp_wait x, const jj_allocator *a)
+{
+	if (q->used == max)
+		return true;
+	if (q->room == 0)
+		q->room = (uint8_t) n_few;
+	else if (JJ_UNLIKELY(q->used == q->room))
+	{
+		unsigned	room = q->room == n_few ? 8 : q->room * 2u;
+		jj_tcp_wait *grown = jj_alloc(a, sizeof(*grown) * room);
+
+		if (grown == NULL)
+			return false;
+		for (unsigned i = 0; i < q->used; i++)
+			grown[i] = *queue_at(q, few, n_few, more, i);
+		jj_release(a, *more);
+		*more = grown;
+		q->head = 0;
+		q->room = (uint8_t) room;
+	}
+	*queue_at(q, few, n_few, more, q->used) = x;
+	q->used++;
+	return true;
+}
+
+static inline void
+queue_drop(jj_tcp_queue *q, unsigned n)
+{
+	q->head = (uint8_t) ((q->head + n) & (q->room - 1u));
+	q->used = (uint8_t) (q->used - n);
+}
+
+static inline jj_tcp_wait *
+unacked_at(jj_tcp_side *s, const jj_tcp_rest *rest, unsigned i)
+{
+	return queue_at(&s->unacked, s->few_unacked, JJ_TCP_FEW_UNACKED, &rest->unacked, i);
+}
+
+static inline jj_tcp_wait *
+tsval_at(jj_tcp_side *s, const jj_tcp_rest *rest, unsigned i)
+{
+	return queue_at(&s->tsvals, s->few_tsvals, JJ_TCP_FEW_TSVALS, &rest->tsvals, i);
+}
+
+/* ---- sequence numbers */
+
 /* A SYN, or a SYN-ACK before the handshake is over, with another initial sequence number. */
 static void
 restart(jj_tcp_side *s, jj_tcp_side *r, uint32_t seq)
@@ -31,7 +109,7 @@ restart(jj_tcp_side *s, jj_tcp_side *r, uint32_t seq)
 	s->base = seq;
 	s->has_next = false;
 	s->dups = 0;
-	s->n_unacked = 0;
+	s->unacked.used = 0;
 	r->has_ack = r->has_hiack = false;
 	s->bytes.started = false;
 	s->bytes.n_holes = 0;
@@ -41,254 +119,270 @@ restart(jj_tcp_side *s, jj_tcp_side *r, uint32_t seq)
 
 /* What Wireshark would call this segment. */
 static unsigned
-classify(const jj_tcp_analysis *t, jj_tcp_side *s, const jj_tcp_side *r, const jj_packet *p)
+classify(const jj_tcp_analysis *t, const segment *g)
 {
+	const jj_packet *p = g->p;
+	jj_tcp_side *s = g->s;
+	const jj_tcp_side *r = g->r;
 	unsigned	m = 0;
-	uint16_t	fl = p->tcp_flags;
+	uint16_t	fl = g->flags;
 	bool		control = fl & (SYN | FIN | RST);
 	uint32_t	n = p->payload_len;
 	int32_t		ahead = s->has_next ? jj_seq_diff(p->seq, s->next) : 0;
+	bool		same_ack = s->has_ack && p->ack == s->ack;
 
-	if (s->has_next && n == 1 && ahead == 0 && r->has_window && r->window == 0 && !(fl & RST))
+	if (n == 1 && s->has_next && ahead == 0 && r->has_window && r->window == 0 && !(fl & RST))
 		m |= MARK_PROBE;
 	else
 	{
 		if (p->window == 0 && !control)
 			m |= MARK_ZERO_WINDOW;
-		if (s->has_next && ahead > 0 && !(fl & RST))
+		if (ahead > 0 && !(fl & RST))
 			m |= MARK_LOST;
-		if (s->has_next && n <= 1 && ahead == -1 && !control)
+		if (n <= 1 && ahead == -1 && !control)
 			m |= MARK_KEEP_ALIVE;
 
 		/* the same again is an answer to a keep-alive or to a probe, or a duplicate ACK */
-		if (n == 0 && s->has_next && p->window == s->window && ahead == 0 && s->has_ack && p->ack == s->ack
+		if (n == 0 && same_ack && s->has_next && p->window == s->window && ahead == 0
 			&& (fl & ACK) && !control && p->window != 0 && !r->keep)
 		{
 			m |= MARK_DUP_ACK;
-			s->dups++;
+			if (s->dups < UINT8_MAX)
+				s->dups++;
 		}
 	}
-	if ((fl & ACK) && !(s->has_ack && p->ack == s->ack))
+	if ((fl & ACK) && !same_ack)
 		s->dups = 0;
-	if ((n > 0 || (fl & (SYN | FIN))) && !(fl & RST) && !(m & MARK_KEEP_ALIVE))
+	if (g->consumes && !(m & MARK_KEEP_ALIVE))
 	{
-		uint32_t	end = p->seq + n + (fl & (SYN | FIN) ? 1 : 0);
-		bool		old = s->has_next && ahead < 0 && !(n > 1 && ahead == -1);
+		bool		old = ahead < 0 && !(n > 1 && ahead == -1);
 
 		if (n > 0 && r->has_ack && jj_seq_diff(p->seq + n, r->ack) <= 0)
 			m |= MARK_SPURIOUS;
-		else if (old && r->dups >= 2 && r->ack == p->seq && p->t - r->ack_t < FAST_NS)
+		else if (!old)
+			;
+		else if (r->dups >= 2 && r->ack == p->seq && p->t - r->ack_t < FAST_NS)
 			m |= MARK_FAST;
-		else if (old && p->t - s->next_t < (t->has_irtt ? t->irtt : REORDER_NS) && end != s->next)
+		else if (p->t - s->next_t < (t->has_irtt ? t->irtt : REORDER_NS) && g->end != s->next)
 			m |= MARK_OUT_OF_ORDER;
-		else if (old)
+		else
 			m |= MARK_RETRANS;
 	}
 	return m;
 }
 
-/*
- * The list with room for one more element; it begins small, as few lists get
- * long. Without memory it stays as it was, and *good is false.
- */
-static void *
-make_list_room(void *list, uint8_t used, uint8_t *room, size_t size, const jj_allocator *a, bool *good)
+static void
+advance(const segment *g)
 {
-	uint8_t		more = *room == 0 ? 4 : (uint8_t) (*room * 2);
-	void	   *grown;
+	const jj_packet *p = g->p;
+	jj_tcp_side *s = g->s;
+	unsigned	m = g->marks;
 
-	*good = true;
-	if (used < *room)
-		return list;
-	grown = jj_regrow(a, list, size * used, size * more);
-	*good = grown != NULL;
-	if (grown == NULL)
-		return list;
-	*room = more;
-	return grown;
+	/* an RST occupies no sequence space and may carry any number */
+	if (!(g->flags & RST) && (!s->has_next || jj_seq_diff(g->end, s->next) > 0) && !(m & MARK_PROBE))
+	{
+		s->has_next = true;
+		s->next = g->end;
+		s->next_t = p->t;
+	}
+	s->has_window = true;
+	s->window = p->window;
+	if (g->flags & ACK)
+	{
+		s->has_ack = true;
+		s->ack = p->ack;
+	}
+	else
+		g->rest->no_ack++;
+	s->ack_t = p->t;
+	s->keep = m & MARK_KEEP_ALIVE;
+	s->consuming += g->consumes;
+	if (JJ_LIKELY(m == 0))
+		return;
+	g->rest->retrans += (m & (MARK_RETRANS | MARK_FAST | MARK_SPURIOUS)) != 0;
+	g->rest->fast += (m & MARK_FAST) != 0;
+	g->rest->spurious += (m & MARK_SPURIOUS) != 0;
+	g->rest->out_of_order += (m & MARK_OUT_OF_ORDER) != 0;
+	g->rest->lost += (m & MARK_LOST) != 0;
+	g->rest->dup_acks += (m & MARK_DUP_ACK) != 0;
+	g->rest->keep_alives += (m & MARK_KEEP_ALIVE) != 0;
+	g->rest->zero_windows += (m & MARK_ZERO_WINDOW) != 0;
 }
 
+/* ---- round-trip times */
+
 static void
-pop_segments(jj_tcp_side *s, uint32_t n)
+add_rtt(jj_tcp_rtt *m, int64_t v)
 {
-	s->n_unacked = (uint8_t) (s->n_unacked - n);
-	memmove(s->unacked, s->unacked + n, sizeof(s->unacked[0]) * s->n_unacked);
+	jj_u128		x = {(uint64_t) v, 0};
+
+	if (m->n++ == 0)
+		m->min = m->max = v;
+	else if (v < m->min)
+		m->min = v;
+	else if (v > m->max)
+		m->max = v;
+	m->sum = jj_u128_add(m->sum, x);
 }
 
 /* Segments that are acknowledged, and samples of the round-trip time (Karn and Partridge 1987). */
 static bool
-follow_acks(jj_tcp_analysis *t, jj_tcp_side *s, jj_tcp_side *r, const jj_packet *p, unsigned m, const jj_allocator *a)
+follow_acks(jj_tcp_analysis *t, const segment *g, const jj_allocator *a)
 {
-	uint16_t	fl = p->tcp_flags;
+	const jj_packet *p = g->p;
+	jj_tcp_side *s = g->s;
+	jj_tcp_side *r = g->r;
 
-	if ((p->payload_len > 0 || (fl & (SYN | FIN))) && !(fl & RST))
+	if (g->consumes)
 	{
-		uint32_t	end = p->seq + p->payload_len + (fl & (SYN | FIN) ? 1 : 0);
-
 		if (!s->has_next || jj_seq_diff(p->seq, s->next) >= 0)
 		{
-			if (!(m & MARK_PROBE) && s->n_unacked < JJ_TCP_UNACKED)
-			{
-				jj_tcp_segment segment = {p->t, p->seq, end, false};
-				bool		good;
+			jj_tcp_wait x = {p->t * 2, p->seq, g->end};
 
-				s->unacked = make_list_room(s->unacked, s->n_unacked, &s->unacked_room, sizeof(segment), a, &good);
-				if (!good)
-					return false;
-				s->unacked[s->n_unacked++] = segment;
-			}
+			if (!(g->marks & MARK_PROBE)
+				&& !queue_push(&s->unacked, s->few_unacked, JJ_TCP_FEW_UNACKED, &g->rest->unacked, JJ_TCP_UNACKED, x, a))
+				return false;
 		}
 		else
-			for (uint32_t i = 0; i < s->n_unacked; i++)
-				if (jj_seq_diff(p->seq, s->unacked[i].end) < 0 && jj_seq_diff(end, s->unacked[i].start) > 0)
-					s->unacked[i].void_sample = true;
+			for (unsigned i = 0; i < s->unacked.used; i++)
+			{
+				jj_tcp_wait *u = unacked_at(s, g->rest, i);
+
+				if (jj_seq_diff(p->seq, u->end) < 0 && jj_seq_diff(g->end, u->start) > 0)
+					u->t_void |= 1;
+			}
 	}
-	if (fl & ACK)
+	if ((g->flags & ACK) && r->unacked.used > 0)
 	{
-		uint32_t	n = 0;
+		const jj_tcp_rest *rest = &t->rest[1 - p->dir];
+		unsigned	n = 0;
 
-		while (n < r->n_unacked && jj_seq_diff(r->unacked[n].end, p->ack) <= 0)
+		while (n < r->unacked.used)
 		{
-			const jj_tcp_segment *u = &r->unacked[n++];
+			const jj_tcp_wait *u = unacked_at(r, rest, n);
 
-			if (u->end == p->ack && !u->void_sample && p->t > u->t)
-				jj_moments_add(&t->ack_rtt, p->t - u->t);
+			if (jj_seq_diff(u->end, p->ack) > 0)
+				break;
+			n++;
+			if (u->end == p->ack && !(u->t_void & 1) && p->t > u->t_void >> 1)
+				add_rtt(&t->ack_rtt, p->t - (u->t_void >> 1));
 		}
-		if (n > 0)
-			pop_segments(r, n);
+		queue_drop(&r->unacked, n);
 	}
 	return true;
 }
 
+/* A timestamp that came back. */
+static void
+take_echo(jj_tcp_analysis *t, const segment *g, bool advances)
+{
+	const jj_packet *p = g->p;
+	jj_tcp_side *r = g->r;
+	const jj_tcp_rest *rest = &t->rest[1 - p->dir];
+	unsigned	from = 1 - p->dir;
+	unsigned	i = 0;
+	int64_t		t_void;
+
+	while (i < r->tsvals.used && tsval_at(r, rest, i)->start != g->tsecr)
+		i++;
+	if (i == r->tsvals.used)
+		return;
+	t_void = tsval_at(r, rest, i)->t_void;
+	queue_drop(&r->tsvals, i + 1);
+	if (advances && !(t_void & 1) && p->t > t_void >> 1)
+	{
+		int64_t		sample = p->t - (t_void >> 1);
+
+		jj_moments_add(&t->ts_rtt, sample);
+		if (t->has_ts_prev[from])
+		{
+			int64_t		before = t->ts_prev[from];
+			jj_u128		jitter = {(uint64_t) (sample > before ? sample - before : before - sample), 0};
+
+			t->jitter_sum = jj_u128_add(t->jitter_sum, jitter);
+		}
+		t->has_ts_prev[from] = true;
+		t->ts_prev[from] = sample;
+	}
+}
+
 /* Samples of the round-trip time from timestamps (RFC 7323 section 4). */
 static bool
-follow_timestamps(jj_tcp_analysis *t, jj_tcp_side *s, jj_tcp_side *r, const jj_packet *p, const jj_tcp_options *o, unsigned m,
-				  const jj_allocator *a)
+follow_timestamps(jj_tcp_analysis *t, const segment *g, const jj_allocator *a)
 {
-	uint16_t	fl = p->tcp_flags;
+	const jj_packet *p = g->p;
+	jj_tcp_side *s = g->s;
 
-	if (fl & RST)
+	if (g->flags & RST)
 		return true;
-	if (fl & ACK)
+	if (g->flags & ACK)
 	{
 		bool		advances = !s->has_hiack || jj_seq_diff(p->ack, s->hiack) > 0;
-		uint32_t	i = 0;
 
-		while (o->has_ts && i < r->n_tsvals && r->tsval[i].value != o->tsecr)
-			i++;
-		if (o->has_ts && i < r->n_tsvals)
-		{
-			jj_tcp_tsval v = r->tsval[i];
-
-			r->n_tsvals = (uint8_t) (r->n_tsvals - i - 1);
-			memmove(r->tsval, r->tsval + i + 1, sizeof(v) * r->n_tsvals);
-			if (advances && !v.void_sample && p->t > v.t)
-			{
-				int64_t		sample = p->t - v.t;
-
-				jj_moments_add(&t->ts_rtt, sample);
-				if (r->has_ts_prev)
-				{
-					jj_u128		jitter = {(uint64_t) (sample > r->ts_prev ? sample - r->ts_prev : r->ts_prev - sample), 0};
-
-					t->jitter_sum = jj_u128_add(t->jitter_sum, jitter);
-					t->jitters++;
-				}
-				r->has_ts_prev = true;
-				r->ts_prev = sample;
-			}
-		}
+		if (g->has_ts)
+			take_echo(t, g, advances);
 		if (advances)
 		{
 			s->has_hiack = true;
 			s->hiack = p->ack;
 		}
 	}
-	if (o->has_ts && (p->payload_len > 0 || (fl & (SYN | FIN))) && !(m & MARK_KEEP_ALIVE))
+	if (g->has_ts && g->consumes && !(g->marks & MARK_KEEP_ALIVE))
 	{
-		if (!s->has_ts_sent || jj_seq_diff(o->tsval, s->ts_sent) > 0)
+		if (!s->has_ts_sent || jj_seq_diff(g->tsval, s->ts_sent) > 0)
 		{
-			s->has_ts_sent = true;
-			s->ts_sent = o->tsval;
-			if (s->n_tsvals < JJ_TCP_TSVALS)
-			{
-				jj_tcp_tsval v = {p->t, o->tsval, false};
-				bool		good;
+			jj_tcp_wait x = {p->t * 2, g->tsval, 0};
 
-				s->tsval = make_list_room(s->tsval, s->n_tsvals, &s->tsval_room, sizeof(v), a, &good);
-				if (!good)
-					return false;
-				s->tsval[s->n_tsvals++] = v;
-			}
+			s->has_ts_sent = true;
+			s->ts_sent = g->tsval;
+			return queue_push(&s->tsvals, s->few_tsvals, JJ_TCP_FEW_TSVALS, &g->rest->tsvals, JJ_TCP_TSVALS, x, a);
 		}
-		else if (s->has_next && jj_seq_diff(p->seq, s->next) < 0)
-			for (uint32_t i = 0; i < s->n_tsvals; i++)
-				if (s->tsval[i].value == o->tsval)
-					s->tsval[i].void_sample = true;
+		if (s->has_next && jj_seq_diff(p->seq, s->next) < 0)
+			for (unsigned i = 0; i < s->tsvals.used; i++)
+			{
+				jj_tcp_wait *v = tsval_at(s, g->rest, i);
+
+				if (v->start == g->tsval)
+					v->t_void |= 1;
+			}
 	}
 	return true;
 }
 
-static void
-advance(jj_tcp_side *s, const jj_packet *p, unsigned m)
-{
-	uint16_t	fl = p->tcp_flags;
-	uint32_t	end = p->seq + p->payload_len + (fl & (SYN | FIN) ? 1 : 0);
-
-	/* an RST occupies no sequence space and may carry any number */
-	if (!(fl & RST) && (!s->has_next || jj_seq_diff(end, s->next) > 0) && !(m & MARK_PROBE))
-	{
-		s->has_next = true;
-		s->next = end;
-		s->next_t = p->t;
-	}
-	s->has_window = true;
-	s->window = p->window;
-	if (fl & ACK)
-	{
-		s->has_ack = true;
-		s->ack = p->ack;
-		s->acks++;
-	}
-	s->ack_t = p->t;
-	s->probe = m & MARK_PROBE;
-	s->keep = m & MARK_KEEP_ALIVE;
-	s->consuming += (p->payload_len > 0 || (fl & (SYN | FIN))) && !(fl & RST);
-	if (m == 0)
-		return;
-	s->retrans += (m & (MARK_RETRANS | MARK_FAST | MARK_SPURIOUS)) != 0;
-	s->fast += (m & MARK_FAST) != 0;
-	s->spurious += (m & MARK_SPURIOUS) != 0;
-	s->out_of_order += (m & MARK_OUT_OF_ORDER) != 0;
-	s->lost += (m & MARK_LOST) != 0;
-	s->dup_acks += (m & MARK_DUP_ACK) != 0;
-	s->keep_alives += (m & MARK_KEEP_ALIVE) != 0;
-	s->zero_windows += (m & MARK_ZERO_WINDOW) != 0;
-}
+/* ---- windows and options */
 
 static void
-follow_window(jj_tcp_side *s, const jj_packet *p)
+follow_window(const segment *g)
 {
-	if ((p->tcp_flags & SYN) && !(p->tcp_flags & RST) && !s->has_init_window)
+	jj_tcp_side *s = g->s;
+	uint16_t	window = g->p->window;
+
+	if (JJ_UNLIKELY(g->flags & (SYN | RST)))
 	{
-		s->has_init_window = true;
-		s->init_window = p->window;
-	}
-	if (p->tcp_flags & (SYN | RST))
+		g->rest->no_window++;
+		if ((g->flags & (SYN | RST)) == SYN && !g->rest->has_init_window)
+		{
+			g->rest->has_init_window = true;
+			g->rest->init_window = window;
+		}
 		return;
-	if (s->windows++ == 0)
-		s->window_min = s->window_max = p->window;
+	}
+	if (JJ_UNLIKELY(!s->has_prev))
+	{
+		s->has_prev = true;
+		s->window_min = s->window_max = window;
+	}
 	else
 	{
-		if (p->window < s->window_min)
-			s->window_min = p->window;
-		if (p->window > s->window_max)
-			s->window_max = p->window;
-		s->window_up += p->window > s->window_prev;
-		s->window_down += p->window < s->window_prev;
+		if (window < s->window_min)
+			s->window_min = window;
+		if (window > s->window_max)
+			s->window_max = window;
+		s->window_up += window > s->window_prev;
+		s->window_down += window < s->window_prev;
 	}
-	s->window_sum += p->window;
-	s->window_prev = p->window;
+	s->window_sum += window;
+	s->window_prev = window;
 }
 
 static uint32_t
@@ -327,8 +421,10 @@ option_bit(uint8_t kind)
 }
 
 static void
-follow_mptcp(jj_tcp_analysis *t, jj_tcp_side *s, uint16_t fl, const jj_tcp_options *o)
+follow_mptcp(jj_tcp_analysis *t, const segment *g)
 {
+	const jj_tcp_options *o = g->options;
+
 	t->mp_packets++;
 	t->mp_bits |= 1;
 	for (unsigned i = 0; i < o->n_mptcp; i++)
@@ -342,74 +438,84 @@ follow_mptcp(jj_tcp_analysis *t, jj_tcp_side *s, uint16_t fl, const jj_tcp_optio
 		if (subtype == 0)
 		{
 			t->mp_bits |= (o->mptcp[i] & 15) == 0 ? 0x4000 : 0x2000;
-			if (fl & SYN)
-				s->mp_capable = true;
+			if (g->flags & SYN)
+				g->rest->mp_capable = true;
 		}
-		else if (subtype == 1 && (fl & SYN))
-			s->mp_join = true;
+		else if (subtype == 1 && (g->flags & SYN))
+			g->rest->mp_join = true;
 		else if (subtype == 2)
-			s->mp_dss = true;
+			g->rest->mp_dss = true;
 	}
 }
 
+/* The values of the timestamps themselves. */
 static void
-follow_options(jj_tcp_analysis *t, jj_tcp_side *s, const jj_packet *p, const jj_tcp_options *o)
+follow_clock(const segment *g)
 {
-	uint16_t	fl = p->tcp_flags;
+	jj_tcp_side *s = g->s;
 
-	t->option_packets += p->tcp_header_len > 20;
+	s->ts_present = true;
+	if (g->flags & RST)
+		return;
+	if ((g->flags & ACK) && !s->has_ecr)
+	{
+		s->has_ecr = true;
+		g->rest->ecr_first = g->tsecr;
+	}
+	if (s->ts_count++ == 0)
+	{
+		g->rest->ts_first = s->ts_new = g->tsval;
+		g->rest->ts_first_t = s->ts_new_t = g->p->t;
+	}
+	else if (jj_seq_diff(g->tsval, s->ts_new) > 0)
+	{
+		s->ts_diff += (uint64_t) jj_seq_diff(g->tsval, s->ts_new);
+		s->ts_new = g->tsval;
+		s->ts_new_t = g->p->t;
+	}
+}
+
+/* Options other than timestamps. */
+static void
+follow_options(jj_tcp_analysis *t, const segment *g)
+{
+	const jj_tcp_options *o = g->options;
+	jj_tcp_rest *rest = g->rest;
+
 	for (unsigned i = 0; i < o->n_options; i++)
 		t->option_bits |= option_bit(o->kind[i]);
-	if ((fl & SYN) && !(fl & RST) && !s->has_syn)
+	if ((g->flags & (SYN | RST)) == SYN && !rest->has_syn)
 	{
-		s->has_syn = true;
-		s->syn_ack = fl & ACK;
-		s->syn_cut = o->cut;
-		s->syn_has_mss = o->has_mss;
-		s->syn_mss = o->mss;
-		s->syn_has_ws = o->has_ws;
-		s->syn_ws = o->ws;
-		s->syn_sack = o->sack_permitted;
+		rest->has_syn = true;
+		rest->syn_ack = g->flags & ACK;
+		rest->syn_cut = o->cut;
+		rest->syn_has_mss = o->has_mss;
+		rest->syn_mss = o->mss;
+		rest->syn_has_ws = o->has_ws;
+		rest->syn_ws = o->ws;
+		rest->syn_sack = o->sack_permitted;
 	}
 	if (o->n_sack > 0)
 		t->sack_blocks += o->n_sack;
 	if (o->n_sack > 0
-		&& (jj_seq_diff(o->sack[0][1], p->ack) <= 0
+		&& (jj_seq_diff(o->sack[0][1], g->p->ack) <= 0
 			|| (o->n_sack > 1 && jj_seq_diff(o->sack[0][0], o->sack[1][0]) >= 0 && jj_seq_diff(o->sack[0][1], o->sack[1][1]) <= 0)))
 		t->dsacks++;
 	if (o->n_mptcp > 0)
-		follow_mptcp(t, s, fl, o);
-	if (!o->has_ts)
-		return;
-	s->ts_present = true;
-	if (fl & RST)
-		return;
-	if ((fl & ACK) && !s->has_ecr)
-	{
-		s->has_ecr = true;
-		s->ecr_first = o->tsecr;
-	}
-	if (s->ts_count++ == 0)
-	{
-		s->ts_first = s->ts_new = o->tsval;
-		s->ts_first_t = s->ts_new_t = p->t;
-	}
-	else if (jj_seq_diff(o->tsval, s->ts_new) > 0)
-	{
-		s->ts_diff += (uint64_t) jj_seq_diff(o->tsval, s->ts_new);
-		s->ts_new = o->tsval;
-		s->ts_new_t = p->t;
-	}
+		follow_mptcp(t, g);
 }
 
+/* ---- handshake */
+
 static bool
-keep_syn(jj_tcp_side *s, const jj_packet *p, const jj_tcp_options *o, const jj_allocator *a)
+keep_syn(const segment *g, const jj_work *w)
 {
+	const jj_packet *p = g->p;
 	jj_tcp_syn *y;
 
-	if (s->syn != NULL)
+	if (g->rest->syn != NULL || !jj_work_wants(w, JJ_G_tcp_fingerprint))
 		return true;
-	y = s->syn = jj_alloc_zero(a, sizeof(*y));
+	y = g->rest->syn = jj_alloc(&w->allocator, sizeof(*y));
 	if (y == NULL)
 		return false;
 	y->seq = p->seq;
@@ -425,151 +531,215 @@ keep_syn(jj_tcp_side *s, const jj_packet *p, const jj_tcp_options *o, const jj_a
 	y->ttl = p->ttl;
 	y->tos = p->tos;
 	y->payload = p->payload_len > 0;
+	y->size = (uint8_t) (p->tcp_header_len - 20);
 	y->n_raw = p->options_len < JJ_MAX_TCP_OPTIONS ? p->options_len : JJ_MAX_TCP_OPTIONS;
 	memcpy(y->raw, p->options, y->n_raw);
-	y->options = *o;
 	return true;
 }
 
-static bool
-follow_handshake(jj_tcp_analysis *t, jj_tcp_side *s, const jj_packet *p, const jj_tcp_options *o, const jj_allocator *a)
+/* The reordering window: from the SYN to the first answer that is one. */
+static void
+measure_irtt(jj_tcp_analysis *t, const jj_packet *p)
 {
-	uint16_t	fl = p->tcp_flags;
-
-	if (fl & RST)
+	if (t->has_syn_t && !t->has_irtt && p->t > t->syn_t)
 	{
-		if ((fl & ACK) && t->has_syn_t && !t->has_irtt && p->t > t->syn_t)
-		{
-			t->has_irtt = true;
-			t->irtt = p->t - t->syn_t;
-		}
-		return true;
+		t->has_irtt = true;
+		t->irtt = p->t - t->syn_t;
 	}
-	if ((fl & (SYN | ACK)) == SYN)
+}
+
+static bool
+follow_syn(jj_tcp_analysis *t, const segment *g, const jj_work *w)
+{
+	const jj_packet *p = g->p;
+	uint16_t	ecn = g->flags & (JJ_TCP_ECE | JJ_TCP_CWR);
+
+	if (!(g->flags & ACK))
 	{
 		t->syns++;
 		t->has_syn_t = true;
 		t->syn_t = p->t;
 		t->syn_dir = p->dir;
-		t->ecn_syn = (fl & (JJ_TCP_ECE | JJ_TCP_CWR)) == (JJ_TCP_ECE | JJ_TCP_CWR);
-		return p->dir != 0 || keep_syn(s, p, o, a);
+		t->ecn_syn = ecn == (JJ_TCP_ECE | JJ_TCP_CWR);
+		return p->dir != 0 || keep_syn(g, w);
 	}
-	if (fl & SYN)
+	t->synacks++;
+	t->synack_t = p->t;
+	if (t->syns == 1 && t->synacks == 1 && t->syn_dir != p->dir)
 	{
-		t->synacks++;
-		t->synack_t = p->t;
-		if (t->syns == 1 && t->synacks == 1 && t->syn_dir != p->dir)
-		{
-			t->has_server = true;
-			t->handshake_server = p->t - t->syn_t;
-		}
-		if (!t->has_ecn && t->syns > 0)
-		{
-			t->has_ecn = true;
-			t->ecn = t->ecn_syn && (fl & (JJ_TCP_ECE | JJ_TCP_CWR)) == JJ_TCP_ECE;
-		}
-		return p->dir != 1 || keep_syn(s, p, o, a);
+		t->has_server = true;
+		t->handshake_server = p->t - t->syn_t;
 	}
-	if (!(fl & ACK) || !t->has_syn_t)
-		return true;
-	if (!t->has_irtt && p->t > t->syn_t)
+	if (!t->has_ecn && t->syns > 0)
 	{
-		t->has_irtt = true;
-		t->irtt = p->t - t->syn_t;
+		t->has_ecn = true;
+		t->ecn = t->ecn_syn && ecn == JJ_TCP_ECE;
 	}
-	if (!t->complete)
+	return p->dir != 1 || keep_syn(g, w);
+}
+
+/* The first ACK behind the SYNs. */
+static void
+complete_handshake(jj_tcp_analysis *t, const jj_packet *p)
+{
+	t->complete = true;
+	if (p->dir != t->syn_dir)
+		return;
+	t->has_handshake = true;
+	t->handshake = p->t - t->syn_t;
+	if (t->synacks == 1)
 	{
-		t->complete = true;
-		if (p->dir == t->syn_dir)
-		{
-			t->has_handshake = true;
-			t->handshake = p->t - t->syn_t;
-			if (t->synacks == 1)
-			{
-				t->has_client = true;
-				t->handshake_client = p->t - t->synack_t;
-			}
-		}
+		t->has_client = true;
+		t->handshake_client = p->t - t->synack_t;
 	}
-	return true;
 }
 
 static bool
-analyse_segment(jj_tcp_analysis *t, const jj_packet *p, const jj_allocator *a)
+follow_handshake(jj_tcp_analysis *t, const segment *g, const jj_work *w)
 {
-	jj_tcp_side *s = &t->side[p->dir];
-	jj_tcp_side *r = &t->side[1 - p->dir];
-	uint16_t	fl = p->tcp_flags;
-	jj_tcp_options o;
-	unsigned	m;
+	if ((g->flags & (SYN | RST)) == SYN)
+		return follow_syn(t, g, w);
+	if (!(g->flags & ACK) || !t->has_syn_t)
+		return true;
+	if (!t->has_irtt)
+		measure_irtt(t, g->p);
+	if (!t->complete && !(g->flags & RST))
+		complete_handshake(t, g->p);
+	return true;
+}
 
-	s->packets++;
-	jj_tcp_options_parse(&o, p->options, p->options_len, (size_t) p->tcp_header_len - 20);
-	if (!(fl & RST))
+/* ---- segments */
+
+/* Whether the options are no other than timestamps, laid out as most systems do: two NOPs in front. */
+static inline bool
+only_timestamps(const jj_packet *p)
+{
+	static const uint8_t layout[4] = {JJ_TCPOPT_NOP, JJ_TCPOPT_NOP, JJ_TCPOPT_TIMESTAMPS, 10};
+
+	return p->options_len == 12 && p->tcp_header_len == 32 && memcmp(p->options, layout, sizeof(layout)) == 0;
+}
+
+static void
+take_options(jj_tcp_analysis *t, segment *g, jj_tcp_options *o)
+{
+	const jj_packet *p = g->p;
+
+	g->options = NULL;
+	g->has_ts = false;
+	if (only_timestamps(p) && !(g->flags & SYN))
 	{
-		if (!s->has_base)
-		{
-			s->has_base = true;
-			s->base = fl & SYN ? p->seq : p->seq - 1;
-		}
-		else if ((fl & SYN) && p->seq != s->base && !((fl & ACK) && t->open))
-		{
-			restart(s, r, p->seq);
-			t->open = false;
-		}
-		else if ((fl & (SYN | ACK)) == ACK)
-			t->open = true;
+		g->has_ts = true;
+		g->tsval = jj_tcp_option_32(p->options + 4);
+		g->tsecr = jj_tcp_option_32(p->options + 8);
+		t->option_bits |= option_bit(JJ_TCPOPT_TIMESTAMPS);
 	}
-	m = classify(t, s, r, p);
-	if ((fl & SYN) && !(fl & RST) && !s->has_isn)
+	else if (p->tcp_header_len > 20 || (g->flags & SYN))
 	{
-		s->has_isn = true;
-		s->isn = p->seq;
+		jj_tcp_options_parse(o, p->options, p->options_len, (size_t) p->tcp_header_len - 20);
+		g->options = o;
+		g->has_ts = o->has_ts;
+		g->tsval = o->tsval;
+		g->tsecr = o->tsecr;
+	}
+}
+
+/* Sequence numbers begin, or begin anew. */
+static void
+follow_base(jj_tcp_analysis *t, const segment *g)
+{
+	jj_tcp_side *s = g->s;
+
+	if (!s->has_base)
+	{
+		s->has_base = true;
+		s->base = g->flags & SYN ? g->p->seq : g->p->seq - 1;
+	}
+	else if ((g->flags & SYN) && g->p->seq != s->base && !((g->flags & ACK) && t->open))
+	{
+		restart(s, g->r, g->p->seq);
+		t->open = false;
+	}
+	else if ((g->flags & (SYN | ACK)) == ACK)
+		t->open = true;
+}
+
+static bool
+analyse_segment(jj_tcp_analysis *t, const jj_packet *p, const jj_work *w)
+{
+	const jj_allocator *a = &w->allocator;
+	jj_tcp_options o;
+	segment		g = {.p = p, .flags = p->tcp_flags};
+	jj_tcp_side *s = &t->side[p->dir];
+
+	g.s = s;
+	g.r = &t->side[1 - p->dir];
+	g.rest = &t->rest[p->dir];
+	g.consumes = (p->payload_len > 0 || (g.flags & (SYN | FIN))) && !(g.flags & RST);
+	g.end = p->seq + p->payload_len + (g.flags & (SYN | FIN) ? 1 : 0);
+	s->packets++;
+	take_options(t, &g, &o);
+	if (!(g.flags & RST))
+		follow_base(t, &g);
+	g.marks = classify(t, &g);
+	if ((g.flags & (SYN | RST)) == SYN && !g.rest->has_isn)
+	{
+		g.rest->has_isn = true;
+		g.rest->isn = p->seq;
 		s->bytes.has_floor = true;
 		s->bytes.floor = p->seq + 1;
 	}
-	if (p->payload_len > 0 && !(fl & RST) && !(m & MARK_KEEP_ALIVE)
-		&& !jj_tcp_bytes_add(&s->bytes, p->seq + (fl & SYN ? 1 : 0), p->payload_len, a))
+	if (p->payload_len > 0 && !(g.flags & RST) && !(g.marks & MARK_KEEP_ALIVE) && jj_work_wants(w, JJ_G_tcp_sequence)
+		&& !jj_tcp_bytes_add(&s->bytes, p->seq + (g.flags & SYN ? 1 : 0), p->payload_len, a))
 		return false;
-	if (!follow_acks(t, s, r, p, m, a) || !follow_timestamps(t, s, r, p, &o, m, a))
+	if (jj_work_wants(w, JJ_G_tcp_rtt) && (!follow_acks(t, &g, a) || !follow_timestamps(t, &g, a)))
 		return false;
-	advance(s, p, m);
-	follow_window(s, p);
-	follow_options(t, s, p, &o);
-	if (!follow_handshake(t, s, p, &o, a))
+	advance(&g);
+	follow_window(&g);
+	t->option_packets += p->tcp_header_len > 20;
+	if (g.options != NULL)
+		follow_options(t, &g);
+	if (g.has_ts)
+		follow_clock(&g);
+	if (JJ_UNLIKELY(!t->complete || !t->has_irtt || (g.flags & SYN)) && !follow_handshake(t, &g, w))
 		return false;
-	s->has_fragment = p->fragment && !(fl & RST);
-	if (s->has_fragment)
+	s->has_fragment = p->fragment && !(g.flags & RST);
+	if (JJ_UNLIKELY(s->has_fragment))
 	{
-		s->fragment_id = p->ip_id;
-		s->fragment_start = p->seq + (fl & SYN ? 1 : 0) - p->tcp_header_len;
-		s->fragment_seq = p->seq;
+		g.rest->fragment_id = p->ip_id;
+		g.rest->fragment_start = p->seq + (g.flags & SYN ? 1 : 0) - p->tcp_header_len;
+		g.rest->fragment_seq = p->seq;
 	}
 	return true;
 }
 
 /* A later fragment of the segment just seen lengthens that segment. */
 static bool
-lengthen_segment(jj_tcp_side *s, const jj_packet *p, const jj_allocator *a)
+lengthen_segment(jj_tcp_side *s, jj_tcp_rest *rest, const jj_packet *p, const jj_work *w)
 {
 	uint32_t	start;
 	uint32_t	end;
 
-	if (!s->has_fragment || s->fragment_id != p->ip_id)
+	if (!s->has_fragment || rest->fragment_id != p->ip_id)
 		return true;
-	start = s->fragment_start + p->frag_offset;
+	start = rest->fragment_start + p->frag_offset;
 	end = start + p->payload_len;
-	if (p->payload_len > 0 && !jj_tcp_bytes_add(&s->bytes, start, p->payload_len, a))
+	if (p->payload_len > 0 && jj_work_wants(w, JJ_G_tcp_sequence)
+		&& !jj_tcp_bytes_add(&s->bytes, start, p->payload_len, &w->allocator))
 		return false;
 	if (jj_seq_diff(end, s->next) > 0)
 	{
 		s->next = end;
 		s->next_t = p->t;
 	}
-	if (s->n_unacked > 0 && s->unacked[s->n_unacked - 1].start == s->fragment_seq)
+	if (s->unacked.used > 0)
 	{
-		s->unacked[s->n_unacked - 1].end = end;
-		s->unacked[s->n_unacked - 1].t = p->t;
+		jj_tcp_wait *last = unacked_at(s, rest, s->unacked.used - 1u);
+
+		if (last->start == rest->fragment_seq)
+		{
+			last->end = end;
+			last->t_void = p->t * 2 + (last->t_void & 1);
+		}
 	}
 	return true;
 }
@@ -583,10 +753,10 @@ update(void *state, const jj_packet *p, const jj_work *w)
 	{
 		if (*analysis == NULL && (*analysis = jj_alloc_zero(&w->allocator, sizeof(**analysis))) == NULL)
 			return false;
-		return analyse_segment(*analysis, p, &w->allocator);
+		return analyse_segment(*analysis, p, w);
 	}
 	if (*analysis != NULL && p->frag_offset != 0)
-		return lengthen_segment(&(*analysis)->side[p->dir], p, &w->allocator);
+		return lengthen_segment(&(*analysis)->side[p->dir], &(*analysis)->rest[p->dir], p, w);
 	return true;
 }
 
@@ -600,9 +770,9 @@ free_state(void *state, const jj_allocator *a)
 	for (int d = 0; d < 2; d++)
 	{
 		jj_release(a, t->side[d].bytes.hole);
-		jj_release(a, t->side[d].unacked);
-		jj_release(a, t->side[d].tsval);
-		jj_release(a, t->side[d].syn);
+		jj_release(a, t->rest[d].unacked);
+		jj_release(a, t->rest[d].tsvals);
+		jj_release(a, t->rest[d].syn);
 	}
 	jj_release(a, t);
 }

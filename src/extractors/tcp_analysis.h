@@ -21,30 +21,34 @@
 /* Distinct payload bytes of a direction: positions unwrapped to 64 bits. */
 typedef struct jj_tcp_union
 {
-	bool		started;
-	bool		has_floor;
-	uint32_t	floor;			/* first sequence number behind the SYN */
 	int64_t		lo;
 	int64_t		hi;
 	uint64_t	count;
 	int64_t		(*hole)[2];		/* room for JJ_TCP_HOLES + 2 once there is one, ascending */
-	uint32_t	n_holes;
+	uint32_t	floor;			/* first sequence number behind the SYN */
+	uint8_t		n_holes;
+	bool		started;
+	bool		has_floor;
 } jj_tcp_union;
 
-typedef struct jj_tcp_segment
+/* A segment that waits for its acknowledgement, or a timestamp for its echo. */
+typedef struct jj_tcp_wait
 {
-	int64_t		t;
-	uint32_t	start;
+	int64_t		t_void;			/* when it was sent, times 2, plus 1 if it was sent again, so that an answer is ambiguous */
+	uint32_t	start;			/* sequence number, or TSval */
 	uint32_t	end;
-	bool		void_sample;	/* sent again, so its acknowledgement is ambiguous */
-} jj_tcp_segment;
+} jj_tcp_wait;
 
-typedef struct jj_tcp_tsval
+/* A queue of them: a ring, in the side itself while it is short. */
+typedef struct jj_tcp_queue
 {
-	int64_t		t;
-	uint32_t	value;
-	bool		void_sample;
-} jj_tcp_tsval;
+	uint8_t		head;
+	uint8_t		used;
+	uint8_t		room;			/* power of two, 0 at the start */
+} jj_tcp_queue;
+
+#define JJ_TCP_FEW_UNACKED 2	/* powers of two */
+#define JJ_TCP_FEW_TSVALS 1
 
 /* The SYN or SYN-ACK that a fingerprint is made of. */
 typedef struct jj_tcp_syn
@@ -62,79 +66,87 @@ typedef struct jj_tcp_syn
 	uint8_t		ttl;
 	uint8_t		tos;
 	bool		payload;
+	uint8_t		size;			/* bytes of its options, of which n_raw were captured */
 	uint8_t		n_raw;
 	uint8_t		raw[JJ_MAX_TCP_OPTIONS];
-	jj_tcp_options options;
 } jj_tcp_syn;
 
-/* One direction. What most segments touch comes first, line by line of the cache; the rest is for few of them. */
+/*
+ * One direction, three cache lines: the first is what segments of either
+ * direction touch, the others those of this one.
+ */
 typedef struct jj_tcp_side
 {
+	uint32_t	ack;
+	uint16_t	window;
+	uint8_t		dups;			/* length of the present run of duplicate ACKs, at most 255 */
+	bool		has_window : 1;
+	bool		has_ack : 1;
+	bool		keep : 1;		/* the last segment was a keep-alive */
+	jj_tcp_queue unacked;		/* at most JJ_TCP_UNACKED */
+	jj_tcp_queue tsvals;		/* at most JJ_TCP_TSVALS */
+	jj_tcp_wait few_unacked[JJ_TCP_FEW_UNACKED];
+	jj_tcp_wait few_tsvals[JJ_TCP_FEW_TSVALS];
+
 	int64_t		next_t;
 	int64_t		ack_t;			/* time of the last segment */
 	uint32_t	next;			/* highest next sequence number */
-	uint32_t	ack;
 	uint32_t	base;
-	uint32_t	dups;			/* length of the present run of duplicate ACKs */
 	uint32_t	hiack;			/* highest acknowledgement sent */
 	uint32_t	ts_sent;		/* newest TSval on a segment that occupies sequence space */
-	uint32_t	ts_count;
-	uint16_t	window;
-	uint8_t		n_unacked;
-	uint8_t		unacked_room;
-	uint8_t		n_tsvals;
-	uint8_t		tsval_room;
-	bool		has_base;
-	bool		has_next;
-	bool		has_window;
-	bool		has_ack;
-	bool		probe;			/* the last segment was a zero window probe, a keep-alive */
-	bool		keep;
-	bool		has_hiack;
-	bool		has_ts_sent;
-	bool		ts_present;
-	bool		has_fragment;
-
-	jj_tcp_segment *unacked;	/* at most JJ_TCP_UNACKED */
-	jj_tcp_tsval *tsval;		/* at most JJ_TCP_TSVALS */
-	jj_tcp_union bytes;
-
-	uint64_t	packets;
-	uint64_t	window_sum;
-	int64_t		ts_new_t;
-	uint64_t	ts_diff;
-	uint32_t	acks;
+	uint32_t	packets;
 	uint32_t	consuming;		/* segments that occupy sequence space */
-	uint32_t	windows;
-	uint32_t	window_up;
-	uint32_t	window_down;
-	uint32_t	ts_new;
 	uint16_t	window_min;
 	uint16_t	window_max;
 	uint16_t	window_prev;
+	bool		has_base : 1;
+	bool		has_next : 1;
+	bool		has_hiack : 1;
+	bool		has_ts_sent : 1;
+	bool		has_fragment : 1;
+	bool		has_prev : 1;	/* window_prev */
+	bool		has_ecr : 1;	/* jj_tcp_rest.ecr_first */
+	bool		ts_present : 1;
+	jj_tcp_union bytes;
+	uint64_t	window_sum;
+	uint32_t	window_up;
+	uint32_t	window_down;
+	int64_t		ts_new_t;
+	uint64_t	ts_diff;
+	uint32_t	ts_new;
+	uint32_t	ts_count;
+} jj_tcp_side;
+
+/* What few segments of a direction touch. */
+typedef struct jj_tcp_rest
+{
+	jj_tcp_wait *unacked;		/* blocks of queues that are long */
+	jj_tcp_wait *tsvals;
+	jj_tcp_syn *syn;
+	uint32_t	no_ack;			/* segments without ACK */
+	uint32_t	no_window;		/* segments whose window does not count */
 
 	/* the first SYN */
-	bool		has_isn;
-	bool		has_init_window;
-	uint16_t	init_window;
 	uint32_t	isn;
-	bool		has_syn;
-	bool		syn_ack;
-	bool		syn_cut;
-	bool		syn_has_mss;
-	bool		syn_has_ws;
-	bool		syn_sack;
-	uint8_t		syn_ws;
+	uint16_t	init_window;
 	uint16_t	syn_mss;
-	jj_tcp_syn *syn;
+	uint8_t		syn_ws;
+	bool		has_isn : 1;
+	bool		has_init_window : 1;
+	bool		has_syn : 1;
+	bool		syn_ack : 1;
+	bool		syn_cut : 1;
+	bool		syn_has_mss : 1;
+	bool		syn_has_ws : 1;
+	bool		syn_sack : 1;
+	bool		mp_capable : 1;
+	bool		mp_join : 1;
+	bool		mp_dss : 1;
 
-	/* the first timestamps, and the last sample of this side's data */
-	bool		has_ecr;
-	bool		has_ts_prev;
+	/* the first timestamps */
 	uint32_t	ecr_first;
 	uint32_t	ts_first;
 	int64_t		ts_first_t;
-	int64_t		ts_prev;
 
 	uint32_t	retrans;
 	uint32_t	fast;
@@ -144,39 +156,49 @@ typedef struct jj_tcp_side
 	uint32_t	dup_acks;
 	uint32_t	keep_alives;
 	uint32_t	zero_windows;
-	bool		mp_capable;
-	bool		mp_join;
-	bool		mp_dss;
 
 	/* first fragment that waits for the rest of its segment */
 	uint32_t	fragment_id;
 	uint32_t	fragment_start; /* sequence number of byte 0 of the IP payload */
 	uint32_t	fragment_seq;
-} jj_tcp_side;
+} jj_tcp_rest;
+
+/* Round-trip times of acknowledgements. */
+typedef struct jj_tcp_rtt
+{
+	uint64_t	n;
+	int64_t		min;
+	int64_t		max;
+	jj_u128		sum;
+} jj_tcp_rtt;
 
 typedef struct jj_tcp_analysis
 {
-	bool		has_syn_t;
-	bool		has_irtt;
-	bool		has_handshake;
-	bool		has_server;
-	bool		has_client;
-	bool		complete;
-	bool		open;			/* an ACK after the SYNs was seen */
-	bool		ecn_syn;
-	bool		has_ecn;
-	bool		ecn;
-	uint8_t		syn_dir;
+	int64_t		irtt;			/* of the reordering window: any ACK after a SYN ends it */
+	int64_t		syn_t;
 	uint32_t	option_bits;
 	uint32_t	option_packets;
-	jj_moments	ack_rtt;
+	uint8_t		syn_dir;
+	bool		has_syn_t : 1;
+	bool		has_irtt : 1;
+	bool		complete : 1;
+	bool		open : 1;		/* an ACK after the SYNs was seen */
+	bool		has_handshake : 1;
+	bool		has_server : 1;
+	bool		has_client : 1;
+	bool		ecn_syn : 1;
+	bool		has_ecn : 1;
+	bool		ecn : 1;
+	bool		has_ts_prev[2];	/* the last sample from the timestamps of each side's data */
+	int64_t		ts_prev[2];
+
 	jj_tcp_side side[2];
+	jj_tcp_rtt	ack_rtt;
 	jj_moments	ts_rtt;
-	jj_u128		jitter_sum;
-	uint64_t	jitters;
-	int64_t		syn_t;
+	jj_u128		jitter_sum;		/* over ts_rtt.n samples but each side's first */
+
+	jj_tcp_rest rest[2];
 	int64_t		synack_t;
-	int64_t		irtt;			/* of the reordering window: any ACK after a SYN ends it */
 	int64_t		handshake;
 	int64_t		handshake_server;
 	int64_t		handshake_client;

@@ -63,9 +63,18 @@ add_hole(jj_tcp_union *u, int64_t x, int64_t y, bool first, const jj_allocator *
 bool
 jj_tcp_bytes_add(jj_tcp_union *u, uint32_t seq, uint32_t n, const jj_allocator *al)
 {
-	int64_t		a = unwrap(u, seq);
-	int64_t		b = a + n;
+	int64_t		a;
+	int64_t		b;
 
+	/* most segments continue where the one before ended */
+	if (u->started && seq == (uint32_t) u->hi && !(u->has_floor && jj_seq_diff(u->floor, seq) > 0))
+	{
+		u->hi += n;
+		u->count += n;
+		return true;
+	}
+	a = unwrap(u, seq);
+	b = a + n;
 	if (u->has_floor)
 	{
 		int64_t		floor = unwrap(u, u->floor);

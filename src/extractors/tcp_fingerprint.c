@@ -82,18 +82,17 @@ append_layout(text *t, const jj_tcp_options *o)
 }
 
 static bool
-padding_is_dirty(const jj_tcp_syn *y)
+padding_is_dirty(const jj_tcp_syn *y, const jj_tcp_options *o)
 {
-	for (int i = 1; i <= y->options.padding; i++)
+	for (int i = 1; i <= o->padding; i++)
 		if (y->raw[y->n_raw - i] != 0)
 			return true;
 	return false;
 }
 
 static void
-append_quirks(text *t, const jj_tcp_syn *y)
+append_quirks(text *t, const jj_tcp_syn *y, const jj_tcp_options *o)
 {
-	const jj_tcp_options *o = &y->options;
 	bool		v4 = y->ip_version == 4;
 	bool		df = v4 && (y->ip_flags & 2);
 	bool		ack = y->flags & JJ_TCP_ACK;
@@ -117,7 +116,7 @@ append_quirks(text *t, const jj_tcp_syn *y)
 		{y->flags & JJ_TCP_PSH, "pushf+"},
 		{o->has_ts && o->tsval == 0, "ts1-"},
 		{!ack && o->has_ts && o->tsecr != 0, "ts2+"},
-		{padding_is_dirty(y), "opt+"},
+		{padding_is_dirty(y, o), "opt+"},
 		{o->has_ws && o->ws > 14, "exws"},
 		{o->bad, "bad"},
 	};
@@ -134,9 +133,8 @@ append_quirks(text *t, const jj_tcp_syn *y)
 
 /* version:initial TTL:IP option bytes:MSS:window,scale:option layout:quirks:payload class */
 static void
-append_signature(text *t, const jj_tcp_syn *y, const char *layout)
+append_signature(text *t, const jj_tcp_syn *y, const jj_tcp_options *o, const char *layout)
 {
-	const jj_tcp_options *o = &y->options;
 	bool		v4 = y->ip_version == 4;
 	int			mss = o->has_mss ? o->mss : 0;
 	int			mtu = mss + (v4 ? 40 : 60);
@@ -166,7 +164,7 @@ append_signature(text *t, const jj_tcp_syn *y, const char *layout)
 	append(t, ":");
 	append(t, layout);
 	append(t, ":");
-	append_quirks(t, y);
+	append_quirks(t, y, o);
 	append(t, y->payload ? ":+" : ":0");
 }
 
@@ -223,10 +221,10 @@ os_hint(const jj_tcp_syn *y, const char *layout)
 
 /* Hours on the timestamp clock at the first timestamp, if its rate is one in use. */
 static void
-emit_uptime(const jj_tcp_side *s, jj_feature f, jj_row *row)
+emit_uptime(const jj_tcp_side *s, const jj_tcp_rest *rest, jj_feature f, jj_row *row)
 {
 	static const int clock_hz[] = {1, 2, 10, 100, 200, 250, 500, 1000};
-	int64_t		span = s->ts_new_t - s->ts_first_t;
+	int64_t		span = s->ts_new_t - rest->ts_first_t;
 	double		rate;
 
 	if (s->ts_count < 2 || span < JJ_SECOND)
@@ -235,7 +233,7 @@ emit_uptime(const jj_tcp_side *s, jj_feature f, jj_row *row)
 	for (size_t i = 0; i < sizeof(clock_hz) / sizeof(clock_hz[0]); i++)
 		if (fabs(rate - clock_hz[i]) <= clock_hz[i] / 10.0)
 		{
-			jj_row_double(row, f, (double) s->ts_first / clock_hz[i] / 3600);
+			jj_row_double(row, f, (double) rest->ts_first / clock_hz[i] / 3600);
 			return;
 		}
 }
@@ -273,29 +271,31 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	{
 		const jj_tcp_side *s = &t->side[d];
 		const side_columns *c = &columns[d];
-		const jj_tcp_syn *y = s->syn;
+		const jj_tcp_syn *y = t->rest[d].syn;
+		jj_tcp_options o;
 
-		emit_uptime(s, c->uptime, row);
+		emit_uptime(s, &t->rest[d], c->uptime, row);
 		if (y == NULL)
 			continue;
-		if (!y->options.cut)
+		jj_tcp_options_parse(&o, y->raw, y->n_raw, y->size);
+		if (!o.cut)
 		{
 			text		layout;
 			text		signature;
 
 			layout.used = signature.used = 0;
 			layout.byte[0] = '\0';
-			append_layout(&layout, &y->options);
-			append_signature(&signature, y, layout.byte);
+			append_layout(&layout, &o);
+			append_signature(&signature, y, &o, layout.byte);
 			jj_row_put(row, c->signature, signature.byte, signature.used);
 			jj_row_text(row, c->hint, os_hint(y, layout.byte));
 		}
 		jj_row_int(row, c->window, y->window);
 		jj_row_int(row, c->ttl, y->ttl);
-		if (y->options.has_mss)
-			jj_row_int(row, c->mss, y->options.mss);
-		if (y->options.has_ws)
-			jj_row_int(row, c->ws, y->options.ws);
+		if (o.has_mss)
+			jj_row_int(row, c->mss, o.mss);
+		if (o.has_ws)
+			jj_row_int(row, c->ws, o.ws);
 	}
 	return true;
 }

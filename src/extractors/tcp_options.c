@@ -36,29 +36,30 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	for (int d = 0; d < 2; d++)
 	{
 		const jj_tcp_side *s = &t->side[d];
+		const jj_tcp_rest *rest = &t->rest[d];
 		const side_columns *c = &columns[d];
 
 		if (s->packets == 0)
 			continue;
-		if (s->has_syn)
+		if (rest->has_syn)
 		{
-			if (s->syn_has_mss)
-				jj_row_int(row, c->mss, s->syn_mss);
-			if (s->syn_has_ws)
-				jj_row_int(row, c->ws, s->syn_ws);
-			if (s->syn_sack || !s->syn_cut)
-				jj_row_int(row, c->sack_permitted, s->syn_sack);
+			if (rest->syn_has_mss)
+				jj_row_int(row, c->mss, rest->syn_mss);
+			if (rest->syn_has_ws)
+				jj_row_int(row, c->ws, rest->syn_ws);
+			if (rest->syn_sack || !rest->syn_cut)
+				jj_row_int(row, c->sack_permitted, rest->syn_sack);
 		}
 		jj_row_int(row, c->ts_present, s->ts_present);
 		if (s->ts_count > 0)
 		{
-			jj_row_int(row, c->ts_first, s->ts_first);
+			jj_row_int(row, c->ts_first, rest->ts_first);
 			jj_row_int(row, c->ts_last, s->ts_new);
 		}
 		if (s->ts_count >= 2)
 			jj_row_int(row, c->ts_diff, (int64_t) s->ts_diff);
 		if (s->has_ecr)
-			jj_row_int(row, c->ecr_first, s->ecr_first);
+			jj_row_int(row, c->ecr_first, rest->ecr_first);
 	}
 	jj_row_int(row, JJ_F_tcp_sack_blocks_total, t->sack_blocks);
 	jj_row_int(row, JJ_F_tcp_options_bitmap, t->option_bits);

@@ -15,6 +15,8 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 {
 	const jj_tcp_analysis *t = jj_tcp_analysis_of(state);
 	const jj_moments *m;
+	const jj_tcp_rtt *r;
+	uint64_t	jitters;
 
 	(void) f;
 	(void) fold;
@@ -34,15 +36,16 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 			jj_row_double(row, JJ_F_tcp_rtt_mean, jj_moments_mean(m) / 1e9);
 		if (m->n > 1)
 			jj_row_double(row, JJ_F_tcp_rtt_std, jj_moments_std(m) / 1e9);
-		if (t->jitters > 0)
-			jj_row_double(row, JJ_F_tcp_rtt_jitter_avg, jj_u128_double(t->jitter_sum) / (double) t->jitters / 1e9);
+		jitters = m->n - t->has_ts_prev[0] - t->has_ts_prev[1];
+		if (jitters > 0)
+			jj_row_double(row, JJ_F_tcp_rtt_jitter_avg, jj_u128_double(t->jitter_sum) / (double) jitters / 1e9);
 	}
-	m = &t->ack_rtt;
-	jj_row_int(row, JJ_F_tcp_rtt_ack_samples, (int64_t) m->n);
-	emit_seconds(row, JJ_F_tcp_rtt_ack_min, m->n > 0, m->min);
-	emit_seconds(row, JJ_F_tcp_rtt_ack_max, m->n > 0, m->max);
-	if (m->n > 0)
-		jj_row_double(row, JJ_F_tcp_rtt_ack_mean, jj_moments_mean(m) / 1e9);
+	r = &t->ack_rtt;
+	jj_row_int(row, JJ_F_tcp_rtt_ack_samples, (int64_t) r->n);
+	emit_seconds(row, JJ_F_tcp_rtt_ack_min, r->n > 0, r->min);
+	emit_seconds(row, JJ_F_tcp_rtt_ack_max, r->n > 0, r->max);
+	if (r->n > 0)
+		jj_row_double(row, JJ_F_tcp_rtt_ack_mean, jj_u128_double(r->sum) / (double) r->n / 1e9);
 	return true;
 }
 

@@ -10,11 +10,11 @@
 static int
 window_shift(const jj_tcp_analysis *t, int dir)
 {
-	const jj_tcp_side *s = &t->side[dir];
-	const jj_tcp_side *other = &t->side[1 - dir];
+	const jj_tcp_rest *s = &t->rest[dir];
+	const jj_tcp_rest *other = &t->rest[1 - dir];
 
 	for (int d = 0; d < 2; d++)
-		if (t->side[d].has_syn && !t->side[d].syn_has_ws && !t->side[d].syn_cut)
+		if (t->rest[d].has_syn && !t->rest[d].syn_has_ws && !t->rest[d].syn_cut)
 			return 0;
 
 	/* a SYN-ACK offers scaling only if the SYN did, so on its own it settles its sender's shift */
@@ -61,28 +61,30 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	{
 		const jj_tcp_side *s = &t->side[d];
 		const side_columns *c = &columns[d];
+		const jj_tcp_rest *rest = &t->rest[d];
+		uint32_t	windows = s->packets - rest->no_window;
 		int			shift = window_shift(t, d);
 
 		if (s->packets == 0)
 			continue;
-		if (s->has_init_window)
-			jj_row_int(row, c->init, s->init_window);
+		if (rest->has_init_window)
+			jj_row_int(row, c->init, rest->init_window);
 		if (shift != UNKNOWN)
 			jj_row_int(row, c->scale, shift);
-		jj_row_int(row, c->zero, s->zero_windows);
+		jj_row_int(row, c->zero, rest->zero_windows);
 		jj_row_int(row, c->up, s->window_up);
 		jj_row_int(row, c->down, s->window_down);
 		jj_row_int(row, c->change, (int64_t) s->window_up + s->window_down);
-		if (s->windows == 0)
+		if (windows == 0)
 			continue;
 		jj_row_int(row, c->min, s->window_min);
 		jj_row_int(row, c->max, s->window_max);
-		jj_row_double(row, c->mean, (double) s->window_sum / s->windows);
+		jj_row_double(row, c->mean, (double) s->window_sum / windows);
 		if (shift != UNKNOWN)
 			jj_row_int(row, c->scaled_max, (int64_t) s->window_max << shift);
 	}
-	jj_row_double(row, JJ_F_tcp_zero_win_ratio, ((double) t->side[0].zero_windows + t->side[1].zero_windows)
-				  / (double) (t->side[0].packets + t->side[1].packets));
+	jj_row_double(row, JJ_F_tcp_zero_win_ratio, ((double) t->rest[0].zero_windows + t->rest[1].zero_windows)
+				  / ((double) t->side[0].packets + t->side[1].packets));
 	return true;
 }
 

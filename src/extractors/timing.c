@@ -5,51 +5,91 @@
 
 typedef struct timing_fold
 {
+	jj_gaps    *gaps;
+	jj_gaps    *own;			/* gaps of a flow that is not whole */
 	uint64_t	packets;
-	int64_t		last[3];		/* flow clock of the packet before, by direction and of all */
-	bool		seen[3];
-	bool		answered;
-	bool		whole;			/* gaps are in the scratch arrays, not in sketches */
-	jj_moments	gap[3];
-	jj_sketch  *sketch[3];
+	int64_t		last;			/* flow clock of the packet before */
 	int64_t		first_request;
 	int64_t		response;
+	bool		asked;
+	bool		answered;
 	uint64_t	bursts;
 	uint64_t	burst_packets;	/* of the latest burst */
 	uint64_t	max_burst_packets;
-	jj_moments	idle;
+	uint64_t	idles;			/* gaps between bursts */
+	jj_u128		idle_sum;
+	int64_t		idle_max;
 	jj_head		head;			/* one more than max_sequence_length, for the last gap */
 } timing_fold;
 
-/* Gaps of a flow whose samples don't stay: into the sketch. */
-static bool
-sketch_gaps(timing_fold *a, int which, const int64_t *gap, size_t n, const jj_allocator *al)
+/* Time from the initiator's first packet to the responder's first one behind it. */
+static void
+find_response(timing_fold *a, const jj_sample *s, uint32_t n)
 {
-	if (n > 0 && a->sketch[which] == NULL
-		&& (a->sketch[which] = jj_alloc_zero(al, sizeof(jj_sketch))) == NULL)
-		return false;
-	for (size_t i = 0; i < n; i++)
+	uint32_t	i = 0;
+
+	if (!a->asked)
 	{
-		jj_sketch_add(a->sketch[which], gap[i]);
-		jj_moments_add(&a->gap[which], gap[i]);
+		while (i < n && (s[i].t_dir & 1) != JJ_DIR_FWD)
+			i++;
+		if (i == n)
+			return;
+		a->asked = true;
+		a->first_request = s[i].t_dir >> 1;
 	}
-	return true;
+	while (i < n && (s[i].t_dir & 1) != JJ_DIR_BWD)
+		i++;
+	if (i == n)
+		return;
+	a->answered = true;
+	a->response = (s[i].t_dir >> 1) - a->first_request;
 }
 
-/* One gap of the flow, for bursts and idle times. */
-static inline void
-add_gap(timing_fold *a, int64_t gap, int64_t threshold)
+/* A gap that ends a burst. */
+static void
+end_burst(timing_fold *a, uint64_t burst_packets, int64_t gap)
 {
-	if (gap < threshold)
-		a->burst_packets++;
-	else
+	jj_u128		x = {(uint64_t) gap, 0};
+
+	a->idles++;
+	a->idle_sum = jj_u128_add(a->idle_sum, x);
+	if (gap > a->idle_max)
+		a->idle_max = gap;
+	a->bursts++;
+	if (burst_packets > a->max_burst_packets)
+		a->max_burst_packets = burst_packets;
+}
+
+static void
+find_bursts(timing_fold *a, const jj_sample *s, uint32_t n, int64_t threshold)
+{
+	uint64_t	burst_packets = a->burst_packets;
+	int64_t		last = a->last;
+	uint32_t	i = 0;
+
+	if (a->packets == 0)
 	{
-		jj_moments_add(&a->idle, gap);
-		a->bursts++;
-		if (a->burst_packets > a->max_burst_packets)
-			a->max_burst_packets = a->burst_packets;
-		a->burst_packets = 1;
+		a->bursts = burst_packets = 1;
+		last = s[0].t_dir >> 1;
+		i = 1;
 	}
+	for (; i < n; i++)
+	{
+		int64_t		t = s[i].t_dir >> 1;
+
+		if (JJ_UNLIKELY(t - last >= threshold))
+		{
+			end_burst(a, burst_packets, t - last);
+			burst_packets = 0;
+		}
+		burst_packets++;
+		last = t;
+	}
+	if (burst_packets > a->max_burst_packets)
+		a->max_burst_packets = burst_packets;
+	a->burst_packets = burst_packets;
+	a->last = last;
+	a->packets += n;
 }
 
 static bool
@@ -57,74 +97,23 @@ fold(void *acc, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
 {
 	timing_fold *a = acc;
 	uint32_t	length = w->options.max_sequence_length;
-	size_t		gaps[3] = {0, 0, 0};
-	uint32_t	i = 0;
 
-	a->whole = whole;
-	for (int d = 0; d < 3; d++)
-		if (w->gap[d] == NULL
-			&& (w->gap[d] = jj_alloc(&w->allocator, sizeof(int64_t) * w->options.max_samples)) == NULL)
-			return false;
-	if (a->packets == 0)
-	{
-		int			dir = s[0].t_dir & 1;
-
-		if (length > 0 && !jj_head_keep(&a->head, s, n, length + 1, whole, &w->allocator))
-			return false;
-		a->bursts = a->burst_packets = 1;
-		a->seen[dir] = true;
-		a->last[dir] = a->last[JJ_DIR_BOTH] = s[0].t_dir >> 1;
-		if (dir == JJ_DIR_FWD)
-			a->first_request = a->last[dir];
-		i = 1;
-	}
-	for (; i < n; i++)
-	{
-		int64_t		t = s[i].t_dir >> 1;
-		int			dir = s[i].t_dir & 1;
-		int64_t		gap = t - a->last[JJ_DIR_BOTH];
-
-		w->gap[JJ_DIR_BOTH][gaps[JJ_DIR_BOTH]++] = gap;
-		add_gap(a, gap, w->options.burst_threshold);
-		a->last[JJ_DIR_BOTH] = t;
-		if (a->seen[dir])
-			w->gap[dir][gaps[dir]++] = t - a->last[dir];
-		else
-		{
-			a->seen[dir] = true;
-			if (dir == JJ_DIR_FWD)
-				a->first_request = t;
-		}
-		a->last[dir] = t;
-		if (dir == JJ_DIR_BWD && a->seen[JJ_DIR_FWD] && !a->answered)
-		{
-			a->answered = true;
-			a->response = t - a->first_request;
-		}
-	}
-	a->packets += n;
-	if (a->burst_packets > a->max_burst_packets)
-		a->max_burst_packets = a->burst_packets;
-	for (int d = 0; d < 3; d++)
-	{
-		if (whole)
-			jj_moments_of(&a->gap[d], w->gap[d], gaps[d]);
-		else if (!sketch_gaps(a, d, w->gap[d], gaps[d], &w->allocator))
-			return false;
-	}
-	return true;
-}
-
-static void
-percentiles(const timing_fold *a, int which, const int *percent, size_t k, double *out, jj_work *w)
-{
-	const jj_moments *m = &a->gap[which];
-
-	if (a->whole)
-		jj_percentiles(w->gap[which], m->n, percent, k, out);
+	if (a->packets == 0 && length > 0 && !jj_head_keep(&a->head, s, n, length + 1, whole, &w->allocator))
+		return false;
+	if (whole)
+		a->gaps = jj_whole_gaps(s, n, w);
 	else
-		for (size_t i = 0; i < k; i++)
-			out[i] = jj_sketch_percentile(a->sketch[which], percent[i], m->min, m->max);
+	{
+		if (a->own == NULL && (a->own = jj_alloc_zero(&w->allocator, sizeof(jj_gaps))) == NULL)
+			return false;
+		a->gaps = jj_gaps_add(a->own, s, n, w) ? a->own : NULL;
+	}
+	if (a->gaps == NULL)
+		return false;
+	if (!a->answered)
+		find_response(a, s, n);
+	find_bursts(a, s, n, w->options.burst_threshold);
+	return true;
 }
 
 /* Mean, standard deviation, and their ratio, for at least 2 gaps with a mean above 0. */
@@ -142,10 +131,10 @@ emit_spread(const jj_moments *m, jj_feature mean, jj_feature std, jj_feature bur
 
 static void
 emit_direction(timing_fold *a, int dir, jj_feature min, jj_feature max, jj_feature mean, jj_feature std, jj_feature median,
-			   jj_feature burstiness, jj_work *w, jj_row *row)
+			   jj_feature burstiness, jj_row *row)
 {
 	static const int half[] = {50};
-	const jj_moments *m = &a->gap[dir];
+	const jj_moments *m = &a->gaps->of[dir];
 
 	if (m->n == 0)
 		return;
@@ -156,7 +145,7 @@ emit_direction(timing_fold *a, int dir, jj_feature min, jj_feature max, jj_featu
 	{
 		double		q;
 
-		percentiles(a, dir, half, 1, &q, w);
+		jj_gaps_percentiles(a->gaps, dir, half, 1, &q);
 		jj_row_double(row, median, q / 1e9);
 	}
 }
@@ -199,7 +188,7 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 {
 	static const int percent[] = {25, 50, 75, 90, 99};
 	timing_fold *a = fold;
-	const jj_moments *m = &a->gap[JJ_DIR_BOTH];
+	const jj_moments *m = &a->gaps->of[JJ_DIR_BOTH];
 
 	(void) f;
 	(void) state;
@@ -211,7 +200,7 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 		jj_row_double(row, JJ_F_iat_max, (double) m->max / 1e9);
 		emit_spread(m, JJ_F_iat_mean, JJ_F_iat_std, JJ_F_burstiness_index, row);
 		jj_row_double(row, JJ_F_iat_sum, jj_u128_double(m->sum) / 1e9);
-		percentiles(a, JJ_DIR_BOTH, percent, 5, q, w);
+		jj_gaps_percentiles(a->gaps, JJ_DIR_BOTH, percent, 5, q);
 		jj_row_double(row, JJ_F_iat_p25, q[0] / 1e9);
 		jj_row_double(row, JJ_F_iat_median, q[1] / 1e9);
 		jj_row_double(row, JJ_F_iat_p75, q[2] / 1e9);
@@ -219,20 +208,20 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 		jj_row_double(row, JJ_F_iat_p99, q[4] / 1e9);
 	}
 	emit_direction(a, JJ_DIR_FWD, JJ_F_iat_fwd_min, JJ_F_iat_fwd_max, JJ_F_iat_fwd_mean, JJ_F_iat_fwd_std,
-				   JJ_F_iat_fwd_median, JJ_F_burstiness_index_fwd, w, row);
+				   JJ_F_iat_fwd_median, JJ_F_burstiness_index_fwd, row);
 	emit_direction(a, JJ_DIR_BWD, JJ_F_iat_bwd_min, JJ_F_iat_bwd_max, JJ_F_iat_bwd_mean, JJ_F_iat_bwd_std,
-				   JJ_F_iat_bwd_median, JJ_F_burstiness_index_bwd, w, row);
+				   JJ_F_iat_bwd_median, JJ_F_burstiness_index_bwd, row);
 	jj_row_int(row, JJ_F_burst_count, (int64_t) a->bursts);
 	jj_row_double(row, JJ_F_avg_burst_packets, (double) a->packets / (double) a->bursts);
 	/* what is not idle lies within bursts */
 	jj_row_double(row, JJ_F_avg_burst_duration,
-				  jj_u128_double(jj_u128_sub(m->sum, a->idle.sum)) / (double) a->bursts / 1e9);
+				  jj_u128_double(jj_u128_sub(m->sum, a->idle_sum)) / (double) a->bursts / 1e9);
 	jj_row_int(row, JJ_F_max_burst_packets, (int64_t) a->max_burst_packets);
-	jj_row_int(row, JJ_F_idle_count, (int64_t) a->idle.n);
-	if (a->idle.n > 0)
+	jj_row_int(row, JJ_F_idle_count, (int64_t) a->idles);
+	if (a->idles > 0)
 	{
-		jj_row_double(row, JJ_F_avg_idle_duration, jj_moments_mean(&a->idle) / 1e9);
-		jj_row_double(row, JJ_F_max_idle_duration, (double) a->idle.max / 1e9);
+		jj_row_double(row, JJ_F_avg_idle_duration, jj_u128_double(a->idle_sum) / (double) a->idles / 1e9);
+		jj_row_double(row, JJ_F_max_idle_duration, (double) a->idle_max / 1e9);
 	}
 	if (a->answered)
 		jj_row_double(row, JJ_F_first_response_time, (double) a->response / 1e9);
@@ -246,8 +235,9 @@ free_fold(void *fold, const jj_allocator *al)
 {
 	timing_fold *a = fold;
 
-	for (int d = 0; d < 3; d++)
-		jj_release(al, a->sketch[d]);
+	if (a->own != NULL)
+		jj_gaps_free(a->own, al);
+	jj_release(al, a->own);
 	jj_release(al, a->head.own);
 }
 

@@ -26,6 +26,7 @@ struct jj_engine
 	jj_filter  *filter;
 	jj_row		row;
 	jj_flow    *last;			/* the flow of the row handed out */
+	jj_early_fragment    *told;			/* the frame handed out by jj_engine_settled */
 
 	unsigned	n_active;		/* extractors in use */
 	const jj_extractor *active[MAX_ACTIVE];
@@ -239,28 +240,6 @@ jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, co
 	return jj_engine_source(e, "", true, err);
 }
 
-jj_code
-jj_engine_source(jj_engine *e, const char *name, bool fresh, jj_error *err)
-{
-	const jj_allocator *a = &e->allocator;
-	size_t		size = strlen(name) + 1;
-	char	  **grown;
-	char	   *copy;
-
-	if (fresh && e->sources > 0 && !jj_table_finish(&e->table))
-		return out_of_memory(err);
-	grown = jj_regrow(a, e->source, sizeof(*grown) * e->sources, sizeof(*grown) * (e->sources + 1));
-	if (grown == NULL)
-		return out_of_memory(err);
-	e->source = grown;
-	copy = jj_alloc(a, size);
-	if (copy == NULL)
-		return out_of_memory(err);
-	memcpy(copy, name, size);
-	e->source[e->sources++] = copy;
-	return JJ_OK;
-}
-
 static inline void *
 state_of(const jj_engine *e, const jj_flow *f, unsigned i)
 {
@@ -382,23 +361,60 @@ make_sample_room(jj_engine *e, jj_flow *f)
 	return true;
 }
 
-static bool
-update_flow(jj_engine *e, jj_flow *f, const jj_packet *p)
+static inline bool
+add_sample(jj_engine *e, jj_flow *f, const jj_packet *p)
 {
-	if (e->fold_size > 0)
-	{
-		jj_sample  *s;
+	jj_sample  *s;
 
-		if (f->n_samples == f->sample_room && !make_sample_room(e, f))
-			return false;
-		s = &f->sample[f->n_samples++];
-		s->t_dir = p->t * 2 + p->dir;
-		s->ip_len = p->ip_len;
-		s->payload_len = p->payload_len;
-	}
+	if (e->fold_size == 0)
+		return true;
+	if (f->n_samples == f->sample_room && !make_sample_room(e, f))
+		return false;
+	s = &f->sample[f->n_samples++];
+	s->t_dir = p->t * 2 + p->dir;
+	s->ip_len = p->ip_len;
+	s->payload_len = p->payload_len;
+	return true;
+}
+
+static inline bool
+update_states(jj_engine *e, jj_flow *f, const jj_packet *p)
+{
 	for (unsigned i = 0; i < e->n_updates; i++)
 		if (!e->active[e->update[i]]->update(state_of(e, f, e->update[i]), p, &e->work))
 			return false;
+	return true;
+}
+
+/* Show the extractors a packet of a flow. False without memory. */
+static inline bool
+update_flow(jj_engine *e, jj_flow *f, const jj_packet *p)
+{
+	return add_sample(e, f, p) && update_states(e, f, p);
+}
+
+/*
+ * The same with fragments that came before this one, which is their first.
+ * Times and lengths are in order of capture; what is read from the packets
+ * makes sense only behind the first, and at its time.
+ */
+static bool
+update_flow_ahead(jj_engine *e, jj_flow *f, const jj_packet *p, jj_early_fragment *ahead)
+{
+	for (const jj_early_fragment *x = ahead; x != NULL; x = jj_early_joining_next(x))
+		if (!add_sample(e, f, &x->packet))
+			return false;
+	if (!update_flow(e, f, p))
+		return false;
+	for (jj_early_fragment *x = ahead; x != NULL; x = jj_early_joining_next(x))
+	{
+		int64_t		own = x->packet.t;
+
+		x->packet.t = p->t;
+		if (!update_states(e, f, &x->packet))
+			return false;
+		x->packet.t = own;
+	}
 	return true;
 }
 
@@ -465,16 +481,6 @@ observe_frame(jj_engine *e, uint32_t i, uint32_t n, jj_skip skip)
 	}
 }
 
-/* Say of which flow the packet in slot n is. */
-static void
-observe_flow(jj_engine *e, uint32_t n, const jj_flow *f)
-{
-	jj_observation *o = &e->seen[e->seen_at[n]];
-
-	o->first_frame = f->first_frame;
-	o->capture = e->source[f->capture];
-}
-
 /* Begin to load the blocks that states of extractors point to. */
 static void
 fetch_blocks(const jj_engine *e, const jj_flow *f)
@@ -488,6 +494,166 @@ fetch_blocks(const jj_engine *e, const jj_flow *f)
 			for (size_t o = 0; o < e->active[e->fetch[i]]->fetch_size; o += 64)
 				JJ_PREFETCH(block + o);
 	}
+}
+
+/* A packet of flow f, the n-th so far, or of none. */
+static void
+observe_packet(const jj_engine *e, jj_observation *o, const jj_flow *f, uint64_t n)
+{
+	if (f == NULL)
+	{
+		o->skip = JJ_SKIP_SAMPLED;
+		return;
+	}
+	o->first_frame = f->first_frame;
+	o->capture = e->source[f->capture];
+	o->number = n;
+}
+
+/* The fragments ahead have joined a packet of flow f, or of none. */
+static void
+leave_ahead(jj_engine *e, const jj_flow *f, jj_early_fragment *ahead)
+{
+	uint64_t	n = f == NULL ? 0 : f->packets[0] + f->packets[1] - 1;
+
+	for (const jj_early_fragment *x = ahead; x != NULL; x = jj_early_joining_next(x))
+		n--;
+	while (ahead != NULL)
+	{
+		jj_early_fragment    *next = jj_early_joining_next(ahead);
+
+		if (f == NULL)
+			e->counters.skipped[JJ_SKIP_SAMPLED]++;
+		else
+		{
+			e->counters.decoded++;
+			e->counters.truncated += ahead->packet.truncated;
+		}
+		observe_packet(e, &ahead->settled.seen, f, ++n);
+		ahead->settled.capture = e->source[ahead->capture];
+		jj_early_added(&e->table.early, e->seen != NULL, &e->allocator);
+		ahead = next;
+	}
+}
+
+/*
+ * Give a packet to its flow, behind the fragments that join it, and say in o,
+ * unless it is NULL, which flow that is. False without memory.
+ */
+static bool
+add_packet(jj_engine *e, jj_packet *p, const jj_lookup *l, uint32_t capture, jj_early_fragment *ahead, jj_observation *o)
+{
+	bool		ends;
+	jj_flow    *f;
+
+	if (e->work.options.sampling_rate < 1 && !in_sample(&e->work.options, &l->key))
+	{
+		e->counters.skipped[JJ_SKIP_SAMPLED]++;
+		if (o != NULL)
+			observe_packet(e, o, NULL, 0);
+		if (ahead != NULL)
+			leave_ahead(e, NULL, ahead);
+		return true;
+	}
+	f = jj_table_add(&e->table, p, l, capture, ahead, &ends);
+	if (f == NULL || !(JJ_LIKELY(ahead == NULL) ? update_flow(e, f, p) : update_flow_ahead(e, f, p, ahead)))
+		return false;
+	if (JJ_UNLIKELY(o != NULL))
+		observe_packet(e, o, f, f->packets[0] + f->packets[1]);
+	if (JJ_UNLIKELY(ahead != NULL))
+		leave_ahead(e, f, ahead);
+	e->counters.decoded++;
+	e->counters.truncated += p->truncated;
+	return !ends || jj_table_end(&e->table, f, p->tcp_flags & JJ_TCP_RST ? JJ_END_TCP_RESET : JJ_END_TCP_CLOSE, e->table.now);
+}
+
+/* Add the fragments that go before the packet in slot n without their first. False without memory. */
+static bool
+add_due(jj_engine *e, uint32_t n)
+{
+	jj_early_fragment    *x;
+
+	while ((x = jj_early_due(&e->table.early, n)) != NULL)
+	{
+		if (!add_packet(e, &x->packet, &x->lookup, x->capture, NULL, &x->settled.seen))
+			return false;
+		x->settled.capture = e->source[x->capture];
+		jj_early_added(&e->table.early, e->seen != NULL, &e->allocator);
+	}
+	return true;
+}
+
+/*
+ * The packet just looked up in slot n is a fragment, or fragments wait. True
+ * if it has to wait, too; it leaves its slot then. Packets without ports
+ * share their flow with fragments whose first never comes, so those go first.
+ */
+static bool
+hold_back(jj_engine *e, const jj_frame *frame, uint32_t n, bool *memory)
+{
+	jj_table   *t = &e->table;
+	const jj_packet *p = &e->packet[n];
+	jj_lookup  *l = &e->lookup[n];
+	uint64_t	seed = t->options.hash_seed;
+
+	/* behind a clock that has run ahead it would wait for long */
+	if (l->waits && jj_early_is_over(p, t->clock, t->early_life))
+		l->waits = false;
+	if (l->waits)
+	{
+		*memory = jj_early_put(&t->early, frame, p, l, e->sources - 1, n, seed, &e->allocator);
+		return true;
+	}
+	if (t->early.count > 0)
+	{
+		if (p->fragment && p->frag_offset == 0 && t->options.defragment)
+			jj_early_match(&t->early, p, t->early_life, n, seed);
+		if (l->ports.src == 0 && l->ports.dst == 0)
+			jj_early_release_key(&t->early, l, n);
+	}
+	return false;
+}
+
+/* No fragment waits any longer. */
+static bool
+release_early(jj_engine *e)
+{
+	bool		good;
+
+	jj_early_release(&e->table.early, 0);
+	good = add_due(e, 0);
+	e->counters.stream_refused = e->hold.refused;
+	return good;
+}
+
+jj_code
+jj_engine_source(jj_engine *e, const char *name, bool fresh, jj_error *err)
+{
+	const jj_allocator *a = &e->allocator;
+	size_t		size = strlen(name) + 1;
+	char	  **grown;
+	char	   *copy;
+
+	if (fresh && e->sources > 0 && (!release_early(e) || !jj_table_finish(&e->table)))
+		return out_of_memory(err);
+	grown = jj_regrow(a, e->source, sizeof(*grown) * e->sources, sizeof(*grown) * (e->sources + 1));
+	if (grown == NULL)
+		return out_of_memory(err);
+	e->source = grown;
+	copy = jj_alloc(a, size);
+	if (copy == NULL)
+		return out_of_memory(err);
+	memcpy(copy, name, size);
+	e->source[e->sources++] = copy;
+	return JJ_OK;
+}
+
+const jj_settled *
+jj_engine_settled(jj_engine *e)
+{
+	jj_release(&e->allocator, e->told);
+	e->told = jj_early_settled(&e->table.early);
+	return e->told == NULL ? NULL : &e->told->settled;
 }
 
 jj_code
@@ -507,10 +673,25 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 			return code;
 		if (JJ_UNLIKELY(e->seen != NULL))
 			observe_frame(e, i, taken, skip);
+		if (JJ_UNLIKELY(t->early.count > 0))
+			jj_early_expire(&t->early, t->clock, t->early_life, taken);
 		if (skip == JJ_SKIP_NONE)
 		{
+			bool		memory = true;
+
 			if (!jj_table_lookup(t, &e->packet[taken], &e->lookup[taken]))
 				return out_of_memory(err);
+			if (JJ_UNLIKELY(e->packet[taken].fragment || t->early.count > 0) && hold_back(e, &frames[i], taken, &memory))
+			{
+				if (!memory)
+					return out_of_memory(err);
+				if (e->seen != NULL)
+				{
+					e->seen[i].packet = NULL;
+					e->seen[i].waits = true;
+				}
+				continue;
+			}
 			jj_table_prefetch_bucket(t, &e->lookup[taken]);
 			taken++;
 		}
@@ -525,27 +706,13 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 	}
 	for (uint32_t i = 0; i < taken; i++)
 	{
-		jj_packet  *p = &e->packet[i];
-		bool		ends;
-		jj_flow    *f;
+		jj_observation *o = e->seen == NULL ? NULL : &e->seen[e->seen_at[i]];
 
-		if (e->work.options.sampling_rate < 1 && !in_sample(&e->work.options, &e->lookup[i].key))
-		{
-			e->counters.skipped[JJ_SKIP_SAMPLED]++;
-			if (e->seen != NULL)
-				e->seen[e->seen_at[i]].skip = JJ_SKIP_SAMPLED;
-			continue;
-		}
-		f = jj_table_add(t, p, &e->lookup[i], e->sources - 1, &ends);
-		if (f == NULL || !update_flow(e, f, p))
-			return out_of_memory(err);
-		if (JJ_UNLIKELY(e->seen != NULL))
-			observe_flow(e, i, f);
-		e->counters.decoded++;
-		e->counters.truncated += p->truncated;
-		if (ends && !jj_table_end(t, f, p->tcp_flags & JJ_TCP_RST ? JJ_END_TCP_RESET : JJ_END_TCP_CLOSE, t->now))
+		if (!add_due(e, i) || !add_packet(e, &e->packet[i], &e->lookup[i], e->sources - 1, jj_early_joining(&t->early, i), o))
 			return out_of_memory(err);
 	}
+	if (!add_due(e, taken))
+		return out_of_memory(err);
 	e->counters.stream_refused = e->hold.refused;
 	return JJ_OK;
 }
@@ -553,7 +720,7 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 jj_code
 jj_engine_finish(jj_engine *e, jj_error *err)
 {
-	return jj_table_finish(&e->table) ? JJ_OK : out_of_memory(err);
+	return release_early(e) && jj_table_finish(&e->table) ? JJ_OK : out_of_memory(err);
 }
 
 static void
@@ -582,7 +749,7 @@ emit_flow(jj_engine *e, jj_flow *f)
 
 	jj_row_clear(&e->row);
 	e->work.capture = e->source[f->capture];
-	e->work.tallied = false;
+	e->work.has_gaps = e->work.has_lengths = false;
 	if (whole && e->fold_size > 0)
 		memset(e->fold, 0, e->fold_size);
 	if (e->fold_size > 0 && f->n_samples > 0)
@@ -634,6 +801,7 @@ jj_engine_close(jj_engine *e)
 			free_flow(e, f);
 	}
 	jj_table_free(&e->table);
+	jj_release(&a, e->told);
 	for (int i = 0; i < SAMPLE_CLASSES; i++)
 		while (e->spare[i] != NULL)
 		{

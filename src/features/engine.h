@@ -105,12 +105,29 @@ typedef struct jj_observation
 {
 	const jj_packet *packet;	/* NULL if it was skipped before there was one; valid until the next feed */
 	jj_skip		skip;			/* JJ_SKIP_NONE: the packet is one of the flow below, and its t and dir are set */
+	bool		waits;			/* a fragment that came before its first: nothing else is set, jj_engine_settled tells the rest */
 	uint64_t	first_frame;	/* with capture, which flow: as the columns of these names say */
+	uint64_t	number;			/* of the packet in its flow, from 1 */
 	const char *capture;		/* as long as the engine lives */
 } jj_observation;
 
 /* From now on, each feed says in seen[i] what became of frames[i]; seen has room for JJ_BATCH and stays the caller's. NULL ends that. */
 extern void jj_engine_observe(jj_engine *e, jj_observation *seen);
+
+/* What became of a frame that had to wait. */
+typedef struct jj_settled
+{
+	jj_frame	frame;			/* without data */
+	const char *capture;		/* its source, as long as the engine lives */
+	jj_observation seen;
+} jj_settled;
+
+/*
+ * The next frame that has waited and is in its flow by now, NULL if there is
+ * none; to be asked after each feed, source and finish while frames are
+ * observed. Valid until the next call for this engine.
+ */
+extern const jj_settled *jj_engine_settled(jj_engine *e);
 
 /* No more frames: every flow ends. */
 extern jj_code jj_engine_finish(jj_engine *e, jj_error *err);

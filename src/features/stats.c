@@ -355,7 +355,7 @@ jj_sketch_percentile(const jj_sketch *s, int percent, int64_t min, int64_t max)
 static inline uint32_t *
 tally_slot(const jj_tally *t, uint32_t value)
 {
-	uint32_t	mask = 2 * t->room - 1;
+	uint32_t	mask = 2 * t->slot_room - 1;
 	uint32_t	i = (value * UINT32_C(2654435761)) >> 7 & mask;
 
 	while (t->slot[i] != 0 && t->entry[t->slot[i] - 1].value != value)
@@ -366,53 +366,93 @@ tally_slot(const jj_tally *t, uint32_t value)
 static bool
 tally_grow(jj_tally *t, const jj_allocator *a)
 {
-	uint32_t	room = t->room == 0 ? 64 : t->room * 2;
-	uint32_t   *slot = jj_alloc_zero(a, sizeof(*slot) * 2 * room);
-	jj_tally_entry *entry = slot == NULL ? NULL
-		: jj_regrow(a, t->entry, sizeof(*entry) * t->used, sizeof(*entry) * room);
+	uint32_t	room = t->room == 0 ? JJ_TALLY_SHORT : t->room * 2;
+	jj_tally_entry *entry = jj_regrow(a, t->entry, sizeof(*entry) * t->used, sizeof(*entry) * room);
 
 	if (entry == NULL)
-	{
-		jj_release(a, slot);
 		return false;
-	}
-	jj_release(a, t->slot);
 	t->entry = entry;
-	t->slot = slot;
 	t->room = room;
-	for (uint32_t i = 0; i < t->used; i++)
-		*tally_slot(t, entry[i].value) = i + 1;
 	return true;
+}
+
+/* A hash table for all entries there is room for. */
+static bool
+tally_hash(jj_tally *t, const jj_allocator *a)
+{
+	if (t->slot_room < t->room)
+	{
+		uint32_t   *slot = jj_alloc_zero(a, sizeof(*slot) * 2 * t->room);
+
+		if (slot == NULL)
+			return false;
+		jj_release(a, t->slot);
+		t->slot = slot;
+		t->slot_room = t->room;
+	}
+	for (uint32_t i = 0; i < t->used; i++)
+		*tally_slot(t, t->entry[i].value) = i + 1;
+	return true;
+}
+
+/* A new value as the last entry; NULL without memory. */
+static jj_tally_entry *
+tally_append(jj_tally *t, uint32_t value, const jj_allocator *a)
+{
+	jj_tally_entry *e;
+
+	if (t->used == t->room && !tally_grow(t, a))
+		return NULL;
+	if (t->used == JJ_TALLY_SHORT || (t->used > JJ_TALLY_SHORT && t->slot_room < t->room))
+	{
+		if (!tally_hash(t, a))
+			return NULL;
+	}
+	e = &t->entry[t->used];
+	e->value = value;
+	e->order = t->used++;
+	e->count[0] = e->count[1] = 0;
+	if (t->used > JJ_TALLY_SHORT)
+		*tally_slot(t, value) = t->used;
+	return e;
 }
 
 bool
 jj_tally_add(jj_tally *t, uint32_t value, unsigned class, const jj_allocator *a)
 {
-	uint32_t   *slot;
+	jj_tally_entry *e = NULL;
 
 	if (t->used >= JJ_TALLY_EXACT && value > UINT16_MAX)
 		value &= ~UINT32_C(255);
-	if (t->used == t->room && !tally_grow(t, a))
-		return false;
-	slot = tally_slot(t, value);
-	if (*slot == 0)
+	if (t->used <= JJ_TALLY_SHORT)
 	{
-		jj_tally_entry *e = &t->entry[t->used];
-
-		e->value = value;
-		e->order = t->used++;
-		e->count[0] = e->count[1] = 0;
-		*slot = t->used;
+		for (uint32_t i = 0; i < t->used; i++)
+			if (t->entry[i].value == value)
+			{
+				t->entry[i].count[class]++;
+				return true;
+			}
 	}
-	t->entry[*slot - 1].count[class]++;
+	else
+	{
+		uint32_t	slot = *tally_slot(t, value);
+
+		if (slot != 0)
+			e = &t->entry[slot - 1];
+	}
+	if (e == NULL && (e = tally_append(t, value, a)) == NULL)
+		return false;
+	e->count[class]++;
 	return true;
 }
 
 void
 jj_tally_clear(jj_tally *t)
 {
-	if (t->used > 0)
-		memset(t->slot, 0, sizeof(*t->slot) * 2 * t->room);
+	/* last entry first: what was put behind it in its chain is gone already */
+	if (t->used > JJ_TALLY_SHORT)
+		for (uint32_t i = t->used; i > 0; i--)
+			*tally_slot(t, t->entry[i - 1].value) = 0;
 	t->used = 0;
 }
 
@@ -424,13 +464,47 @@ jj_tally_free(jj_tally *t, const jj_allocator *a)
 	memset(t, 0, sizeof(*t));
 }
 
+/* Moments of one class, if their sums are sure to fit 64 bits. */
+static bool
+tally_small_moments(const jj_tally *t, unsigned class, jj_moments *m)
+{
+	uint32_t	min = UINT32_MAX;
+	uint32_t	max = 0;
+	uint64_t	n = 0;
+	uint64_t	sum = 0;
+	uint64_t	squares = 0;
+
+	for (uint32_t i = 0; i < t->used; i++)
+	{
+		uint64_t	v = t->entry[i].value;
+		uint64_t	c = t->entry[i].count[class];
+
+		if (c == 0)
+			continue;
+		min = v < min ? (uint32_t) v : min;
+		max = v > max ? (uint32_t) v : max;
+		n += c;
+		sum += v * c;
+		squares += v * v * c;
+	}
+	if (max > UINT16_MAX || n > UINT32_MAX)
+		return false;
+	m->n = n;
+	m->min = n > 0 ? min : 0;
+	m->max = max;
+	m->sum.lo = sum;
+	m->squares.lo = squares;
+	return true;
+}
+
 void
 jj_tally_moments(const jj_tally *t, jj_moments m[3])
 {
 	memset(m, 0, sizeof(jj_moments) * 3);
-	for (uint32_t i = 0; i < t->used; i++)
-		for (int class = 0; class < 2; class++)
-			jj_moments_add_many(&m[class], t->entry[i].value, t->entry[i].count[class]);
+	for (unsigned class = 0; class < 2; class++)
+		if (!tally_small_moments(t, class, &m[class]))
+			for (uint32_t i = 0; i < t->used; i++)
+				jj_moments_add_many(&m[class], t->entry[i].value, t->entry[i].count[class]);
 	m[2] = jj_moments_join(&m[0], &m[1]);
 }
 
@@ -462,10 +536,14 @@ compare_entries(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+#define SORT_BY_INSERTION 48
+
 void
 jj_tally_sorted(const jj_tally *t, jj_tally_entry *out)
 {
-	if (t->used > 48)
+	uint64_t	key[SORT_BY_INSERTION]; /* value and number of the entry */
+
+	if (t->used > SORT_BY_INSERTION)
 	{
 		memcpy(out, t->entry, sizeof(*out) * t->used);
 		qsort(out, t->used, sizeof(*out), compare_entries);
@@ -473,15 +551,18 @@ jj_tally_sorted(const jj_tally *t, jj_tally_entry *out)
 	}
 	for (uint32_t i = 0; i < t->used; i++)
 	{
+		uint64_t	x = (uint64_t) t->entry[i].value << 32 | i;
 		uint32_t	j = i;
 
-		while (j > 0 && out[j - 1].value > t->entry[i].value)
+		while (j > 0 && key[j - 1] > x)
 		{
-			out[j] = out[j - 1];
+			key[j] = key[j - 1];
 			j--;
 		}
-		out[j] = t->entry[i];
+		key[j] = x;
 	}
+	for (uint32_t i = 0; i < t->used; i++)
+		out[i] = t->entry[(uint32_t) key[i]];
 }
 
 static inline uint64_t
@@ -490,8 +571,9 @@ entry_count(const jj_tally_entry *e, unsigned class)
 	return class < 2 ? e->count[class] : e->count[0] + e->count[1];
 }
 
-void
-jj_tally_percentiles(const jj_tally_entry *sorted, uint32_t k, unsigned class, const int *percent, size_t np, double *out)
+/* class is a constant wherever this is called */
+static inline void
+class_percentiles(const jj_tally_entry *sorted, uint32_t k, unsigned class, const int *percent, size_t np, double *out)
 {
 	uint64_t	n = 0;
 	uint64_t	seen = 0;		/* values before entry i */
@@ -524,4 +606,15 @@ jj_tally_percentiles(const jj_tally_entry *sorted, uint32_t k, unsigned class, c
 		}
 		out[p] = (double) ((uint64_t) a * (100 - part) + (uint64_t) b * part) / 100;
 	}
+}
+
+void
+jj_tally_percentiles(const jj_tally_entry *sorted, uint32_t k, unsigned class, const int *percent, size_t np, double *out)
+{
+	if (class == 0)
+		class_percentiles(sorted, k, 0, percent, np, out);
+	else if (class == 1)
+		class_percentiles(sorted, k, 1, percent, np, out);
+	else
+		class_percentiles(sorted, k, 2, percent, np, out);
 }

@@ -146,13 +146,17 @@ typedef struct jj_tally_entry
 /* More distinct values than this are rounded down to a multiple of 256 if above 65535. */
 #define JJ_TALLY_EXACT 65536
 
+/* Up to so many distinct values are looked for one by one; a hash table takes over beyond. */
+#define JJ_TALLY_SHORT 16
+
 /* All zero at the start. */
 typedef struct jj_tally
 {
 	jj_tally_entry *entry;		/* in the order in which the values first came */
 	uint32_t	used;
-	uint32_t	room;			/* power of two */
-	uint32_t   *slot;			/* 2 * room of them: hash table of entry numbers, one higher */
+	uint32_t	room;			/* power of two, at least JJ_TALLY_SHORT */
+	uint32_t   *slot;			/* 2 * room of them: hash table of entry numbers, one higher; all 0 while the tally is short */
+	uint32_t	slot_room;		/* entries that slot is made for */
 } jj_tally;
 
 /* False without memory. */

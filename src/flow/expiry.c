@@ -22,8 +22,17 @@ overdue(const jj_table *t, const jj_flow *f, int64_t mark, jj_end_reason *reason
 	return true;
 }
 
+/* mark, or the time of the oldest fragment that waits if that is earlier: no flow that it may be of must end before it. */
+static int64_t
+mark_of_early(const jj_table *t, int64_t mark)
+{
+	int64_t		held = jj_early_oldest(&t->early);
+
+	return held < mark ? held : mark;
+}
+
 /*
- * End what is past its time at mark. Only the heads of the two lists are
+ * End what is past its time at mark. Only the heads of the lists are
  * looked at, so with clocks out of order, or a flow_timeout below JJ_LINGER,
  * some flows end a little later than they could. That changes neither their
  * rows nor their reasons, but under max_concurrent_flows it may cost another
@@ -40,6 +49,9 @@ jj_table_expire(jj_table *t, int64_t mark)
 			return false;
 	while (t->lru.head != JJ_NO_FLOW && overdue(t, jj_table_flow(t, t->lru.head), mark, &reason, &when))
 		if (!jj_table_end(t, jj_table_flow(t, t->lru.head), reason, when))
+			return false;
+	while (t->late.head != JJ_NO_FLOW && overdue(t, jj_table_flow(t, t->late.head), mark, &reason, &when))
+		if (!jj_table_end(t, jj_table_flow(t, t->late.head), reason, when))
 			return false;
 	return true;
 }
@@ -98,6 +110,7 @@ jj_table_tick(jj_table *t, int64_t ts)
 	if (++t->blocks < JJ_EXPIRY_BLOCKS)
 		return true;
 	t->blocks = JJ_EXPIRY_BLOCKS;
+	mark = mark_of_early(t, mark);
 	if (!jj_table_expire(t, mark))
 		return false;
 
@@ -149,9 +162,9 @@ jj_table_next(jj_table *t)
 bool
 jj_table_finish(jj_table *t)
 {
-	while (t->lru.head != JJ_NO_FLOW)
+	while (t->lru.head != JJ_NO_FLOW || t->late.head != JJ_NO_FLOW)
 	{
-		jj_flow    *f = jj_table_flow(t, t->lru.head);
+		jj_flow    *f = jj_table_flow(t, t->lru.head != JJ_NO_FLOW ? t->lru.head : t->late.head);
 		jj_end_reason reason = f->closed ? (jj_end_reason) f->end_reason : JJ_END_OF_CAPTURE;
 		int64_t		when = INT64_MAX;
 

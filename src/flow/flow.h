@@ -89,9 +89,10 @@ typedef struct jj_flow
 	uint8_t		first_dir;
 	uint8_t		n_labels;
 	uint8_t		used;			/* the record belongs to a flow */
+	uint8_t		late;			/* its last packet came late: it is in the list of this name */
 	uint32_t	self;			/* number of this record in the table */
 
-	uint64_t	number;			/* flows started before this one */
+	uint64_t	number;			/* capture and frame of the first packet: the order of flows that end at once */
 	uint64_t	first_frame;
 	jj_encapsulation *encapsulation;
 	void	   *folded;			/* accumulators of a flow beyond max_samples */

@@ -7,11 +7,11 @@
 
 #define NONE UINT16_MAX
 
-static uint32_t
-hash_of(const jj_packet *p, uint64_t encapsulation)
+uint32_t
+jj_fragment_hash(const jj_packet *p, uint64_t encapsulation, uint64_t seed)
 {
 	uint64_t	word[4];
-	uint64_t	h = encapsulation ^ p->ip_id * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t	h = seed ^ encapsulation ^ p->ip_id * UINT64_C(0x9e3779b97f4a7c15);
 
 	memcpy(word, p->src, 16);
 	memcpy(word + 2, p->dst, 16);
@@ -20,7 +20,7 @@ hash_of(const jj_packet *p, uint64_t encapsulation)
 		h = (h ^ word[i]) * UINT64_C(0x9fb21c651e98df25);
 		h ^= h >> 32;
 	}
-	return (uint32_t) (h >> 20) % JJ_FRAGMENT_ROOM;
+	return (uint32_t) (h >> 20);
 }
 
 static bool
@@ -33,7 +33,7 @@ same_datagram(const jj_fragment *s, const jj_packet *p, uint64_t encapsulation)
 static jj_fragment *
 find(const jj_fragments *f, const jj_packet *p, uint64_t encapsulation)
 {
-	for (uint16_t i = f->bucket[hash_of(p, encapsulation)]; i != NONE; i = f->slot[i].next)
+	for (uint16_t i = f->bucket[jj_fragment_hash(p, encapsulation, f->seed) % JJ_FRAGMENT_ROOM]; i != NONE; i = f->slot[i].next)
 		if (same_datagram(&f->slot[i], p, encapsulation))
 			return &f->slot[i];
 	return NULL;
@@ -50,7 +50,7 @@ unlink_slot(jj_fragments *f, uint16_t slot)
 	memcpy(p.src, s->src, 16);
 	memcpy(p.dst, s->dst, 16);
 	p.ip_id = s->ip_id;
-	for (link = &f->bucket[hash_of(&p, s->encapsulation)]; *link != NONE; link = &f->slot[*link].next)
+	for (link = &f->bucket[jj_fragment_hash(&p, s->encapsulation, f->seed) % JJ_FRAGMENT_ROOM]; *link != NONE; link = &f->slot[*link].next)
 		if (*link == slot)
 		{
 			*link = s->next;
@@ -84,7 +84,7 @@ jj_fragment_remember(jj_fragments *f, const jj_packet *p, const jj_key_ports *po
 	if (s == NULL)
 	{
 		uint16_t	i = (uint16_t) (f->next++ % JJ_FRAGMENT_ROOM);
-		uint32_t	b = hash_of(p, encapsulation);
+		uint32_t	b = jj_fragment_hash(p, encapsulation, f->seed) % JJ_FRAGMENT_ROOM;
 
 		s = &f->slot[i];
 		if (s->used)
@@ -117,13 +117,46 @@ jj_fragment_attach(const jj_fragments *f, jj_packet *p, jj_key_ports *ports)
 	s = find(f, p, jj_encapsulation_hash(p, true));
 	if (s == NULL || (p->ts > s->ts && (uint64_t) p->ts - (uint64_t) s->ts > JJ_FRAGMENT_LIFE))
 		return false;
-	p->proto = s->upper_proto;
-	p->sport = s->sport;
-	p->dport = s->dport;
-	if (p->n_labels >= 1 && p->n_labels <= JJ_MAX_LABELS)
-		p->labels[p->n_labels - 1] = (uint8_t) jj_protocol_label(p->proto);
+	jj_fragment_complete(p, s->upper_proto, s->sport, s->dport);
 	*ports = s->ports;
 	return true;
+}
+
+void
+jj_fragment_complete(jj_packet *p, uint8_t proto, int32_t sport, int32_t dport)
+{
+	p->proto = proto;
+	p->sport = sport;
+	p->dport = dport;
+	if (p->n_labels >= 1 && p->n_labels <= JJ_MAX_LABELS)
+		p->labels[p->n_labels - 1] = (uint8_t) jj_protocol_label(proto);
+}
+
+bool
+jj_fragment_waits(const jj_packet *p)
+{
+	switch (p->proto)
+	{
+		case JJ_PROTO_ICMP:
+		case JJ_PROTO_TCP:
+		case JJ_PROTO_UDP:
+		case JJ_PROTO_DCCP:
+		case JJ_PROTO_ICMPV6:
+		case JJ_PROTO_SCTP:
+		case JJ_PROTO_UDPLITE:
+			return true;
+		case 0:					/* hop-by-hop options, routing, AH, destination options, mobility, HIP, shim6 */
+		case 43:
+		case 60:
+		case 135:
+		case 139:
+		case 140:
+			return p->ip_version == 6;
+		case 51:
+			return true;
+		default:
+			return false;
+	}
 }
 
 void
@@ -131,5 +164,7 @@ jj_fragments_free(jj_fragments *f, const jj_allocator *a)
 {
 	jj_release(a, f->slot);
 	jj_release(a, f->bucket);
-	memset(f, 0, sizeof(*f));
+	f->slot = NULL;
+	f->bucket = NULL;
+	f->next = 0;
 }

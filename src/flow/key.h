@@ -34,6 +34,18 @@ typedef struct jj_key_ports
 	bool		one_way;
 } jj_key_ports;
 
+/* A packet's key and hash, made ahead of its turn for prefetching. */
+typedef struct jj_lookup
+{
+	int64_t		clock;			/* of the table at the packet's frame */
+	jj_key		key;
+	jj_key_ports ports;
+	uint32_t	hash;
+	uint32_t	likely;			/* flow of the same hash at the time of prefetching */
+	bool		src_is_lo;
+	bool		waits;			/* a fragment whose first is not known: it comes late, if ever, into the flow of this key */
+} jj_lookup;
+
 /*
  * Ports of TCP, UDP, UDP-Lite, SCTP and DCCP; for ICMP and ICMPv6 the
  * identifier, else the type and its answering type as in the Community ID,

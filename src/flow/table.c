@@ -225,7 +225,7 @@ jj_table_end(jj_table *t, jj_flow *f, jj_end_reason reason, int64_t when)
 	if (!jj_heap_reserve(&t->waiting, &t->allocator))
 		return false;
 	index_remove(t, f, f->self);
-	lru_remove(t, &t->lru, f);
+	lru_remove(t, f->late ? &t->late : &t->lru, f);
 	if (f->closed)
 		closed_remove(t, &t->closed, f);
 	f->live = false;
@@ -273,6 +273,23 @@ note_start(jj_table *t, uint32_t i, const jj_flow *f)
 	jj_heap_push(&t->oldest, item);
 }
 
+static uint32_t
+least_recently_used(const jj_table *t)
+{
+	const jj_flow *f;
+	const jj_flow *late;
+	int64_t		f_last;
+	int64_t		late_last;
+
+	if (t->late.head == JJ_NO_FLOW || t->lru.head == JJ_NO_FLOW)
+		return t->late.head != JJ_NO_FLOW ? t->late.head : t->lru.head;
+	f = jj_table_flow(t, t->lru.head);
+	late = jj_table_flow(t, t->late.head);
+	f_last = jj_time_add(f->start, f->clock);
+	late_last = jj_time_add(late->start, late->clock);
+	return late_last < f_last || (late_last == f_last && late->number < f->number) ? t->late.head : t->lru.head;
+}
+
 static bool
 make_room(jj_table *t)
 {
@@ -283,7 +300,7 @@ make_room(jj_table *t)
 		return false;
 	if (t->live < t->options.max_concurrent_flows)
 		return true;
-	i = t->options.eviction == JJ_EVICT_OLDEST ? oldest_flow(t) : t->lru.head;
+	i = t->options.eviction == JJ_EVICT_OLDEST ? oldest_flow(t) : least_recently_used(t);
 	f = jj_table_flow(t, i);
 	t->counters->flows_evicted++;
 	return jj_table_end(t, f, f->closed ? (jj_end_reason) f->end_reason : JJ_END_EVICTED, t->now);
@@ -296,10 +313,11 @@ jj_table_lookup(jj_table *t, jj_packet *p, jj_lookup *l)
 {
 	l->clock = t->clock;
 	l->ports = jj_packet_ports(p);
+	l->waits = false;
 	if (p->fragment && t->options.defragment)
 	{
 		if (p->frag_offset != 0)
-			jj_fragment_attach(&t->fragments, p, &l->ports);
+			l->waits = !jj_fragment_attach(&t->fragments, p, &l->ports) && jj_fragment_waits(p);
 		else if (!jj_fragment_remember(&t->fragments, p, &l->ports, &t->allocator))
 			return false;
 	}
@@ -346,10 +364,11 @@ jj_table_prefetch_rest(const jj_table *t, const jj_lookup *l)
 		JJ_PREFETCH(f->sample + f->n_samples);
 }
 
-/* Fill a new record; the extractor states behind it are zero. */
+/* Fill a new record; the extractor states behind it are zero. The first packet is the one ahead, if there is one. */
 static jj_flow *
-start_flow(jj_table *t, const jj_packet *p, const jj_lookup *l, uint32_t capture)
+start_flow(jj_table *t, const jj_packet *p, const jj_lookup *l, uint32_t capture, const jj_early_fragment *ahead)
 {
+	const jj_packet *first = ahead != NULL ? &ahead->packet : p;
 	bool		synack = p->has_tcp && (p->tcp_flags & (JJ_TCP_SYN | JJ_TCP_ACK)) == (JJ_TCP_SYN | JJ_TCP_ACK);
 	bool		same_ends;
 	jj_encapsulation *e = NULL;
@@ -362,20 +381,20 @@ start_flow(jj_table *t, const jj_packet *p, const jj_lookup *l, uint32_t capture
 		return NULL;
 	if (t->options.eviction == JJ_EVICT_OLDEST && !jj_heap_reserve(&t->oldest, &t->allocator))
 		return NULL;
-	if (p->n_vlans != 0 || p->n_tunnels != 0)
+	if (first->n_vlans != 0 || first->n_tunnels != 0)
 	{
 		e = jj_alloc(&t->allocator, sizeof(*e));
 		if (e == NULL)
 			return NULL;
-		e->n_vlans = p->n_vlans;
-		e->n_tunnels = p->n_tunnels;
-		memcpy(e->vlans, p->vlans, sizeof(e->vlans[0]) * p->n_vlans);
-		memcpy(e->tunnels, p->tunnels, sizeof(e->tunnels[0]) * p->n_tunnels);
-		if (p->n_tunnels != 0)
+		e->n_vlans = first->n_vlans;
+		e->n_tunnels = first->n_tunnels;
+		memcpy(e->vlans, first->vlans, sizeof(e->vlans[0]) * first->n_vlans);
+		memcpy(e->tunnels, first->tunnels, sizeof(e->tunnels[0]) * first->n_tunnels);
+		if (first->n_tunnels != 0)
 		{
-			e->outer_version = p->outer_version;
-			memcpy(e->outer_src, p->outer_src, 16);
-			memcpy(e->outer_dst, p->outer_dst, 16);
+			e->outer_version = first->outer_version;
+			memcpy(e->outer_src, first->outer_src, 16);
+			memcpy(e->outer_dst, first->outer_dst, 16);
 		}
 	}
 	i = new_record(t);
@@ -394,19 +413,20 @@ start_flow(jj_table *t, const jj_packet *p, const jj_lookup *l, uint32_t capture
 	f->init_is_lo = same_ends || l->src_is_lo != synack;
 	f->first_dir = synack && !same_ends;
 	f->live = true;
-	f->start = p->ts;
+	f->start = first->ts;
 	f->encapsulation = e;
-	f->number = t->next_number++;
-	f->first_frame = p->index;
-	f->capture = capture;
+	f->first_frame = first->index;
+	f->capture = ahead != NULL ? ahead->capture : capture;
+	f->number = (uint64_t) f->capture << 40 | f->first_frame;
 	f->first_icmp_type = p->icmp_type;
 	f->first_icmp_code = p->icmp_code;
 	f->src_port = f->first_dir ? p->dport : p->sport;
 	f->dst_port = f->first_dir ? p->sport : p->dport;
-	f->n_labels = p->n_labels;
-	memcpy(f->labels, p->labels, p->n_labels < JJ_MAX_LABELS ? p->n_labels : JJ_MAX_LABELS);
+	f->n_labels = first->n_labels;
+	memcpy(f->labels, first->labels, first->n_labels < JJ_MAX_LABELS ? first->n_labels : JJ_MAX_LABELS);
 	index_insert(t->bucket, t->bucket_mask, l->hash, i);
-	lru_append(t, &t->lru, i);
+	f->late = l->waits;
+	lru_append(t, f->late ? &t->late : &t->lru, i);
 	t->live++;
 	t->counters->flows_live = t->live;
 	t->counters->flows_started++;
@@ -447,8 +467,37 @@ end_before(jj_table *t, jj_flow **flow, const jj_packet *p, const jj_lookup *l)
 	return jj_table_end(t, f, reason, when);
 }
 
+/* Count a packet whose time is t_rel after the flow's start, and set its clock and direction. */
+static inline void
+count(jj_flow *f, jj_packet *p, int64_t t_rel, bool src_is_lo)
+{
+	if (t_rel > f->clock)
+		f->clock = t_rel;
+	p->t = f->clock;
+	p->dir = src_is_lo != f->init_is_lo;
+	f->packets[p->dir]++;
+	f->bytes[p->dir] += p->ip_len;
+	f->payload[p->dir] += p->payload_len;
+	f->fragments += p->fragment;
+	f->truncated += p->truncated;
+}
+
+/* The packet has a flow: now it is the most recently used one. */
+static inline void
+touch(jj_table *t, jj_flow *f, bool late)
+{
+	jj_list    *from = f->late ? &t->late : &t->lru;
+	jj_list    *to = late ? &t->late : &t->lru;
+
+	if (to->tail == f->self)
+		return;
+	lru_remove(t, from, f);
+	lru_append(t, to, f->self);
+	f->late = late;
+}
+
 jj_flow *
-jj_table_add(jj_table *t, jj_packet *p, const jj_lookup *l, uint32_t capture, bool *ends)
+jj_table_add(jj_table *t, jj_packet *p, const jj_lookup *l, uint32_t capture, jj_early_fragment *ahead, bool *ends)
 {
 	uint32_t	i = find(t, l, p);
 	jj_flow    *f = NULL;
@@ -465,29 +514,22 @@ jj_table_add(jj_table *t, jj_packet *p, const jj_lookup *l, uint32_t capture, bo
 	}
 	existing = f != NULL;
 	if (existing)
-	{
-		if (t->lru.tail != i)
-		{
-			lru_remove(t, &t->lru, f);
-			lru_append(t, &t->lru, i);
-		}
-	}
+		touch(t, f, l->waits);
 	else
 	{
-		f = start_flow(t, p, l, capture);
+		f = start_flow(t, p, l, capture, ahead);
 		if (f == NULL)
 			return NULL;
 	}
 	t_rel = jj_time_diff(p->ts, f->start);
-	if (t_rel > f->clock)
-		f->clock = t_rel;
-	p->t = f->clock;
-	p->dir = l->src_is_lo != f->init_is_lo;
-	f->packets[p->dir]++;
-	f->bytes[p->dir] += p->ip_len;
-	f->payload[p->dir] += p->payload_len;
-	f->fragments += p->fragment;
-	f->truncated += p->truncated;
+	for (jj_early_fragment *x = ahead; x != NULL; x = jj_early_joining_next(x))
+	{
+		int64_t		own = jj_time_diff(x->packet.ts, f->start);
+
+		/* the first's time has been held against the timeouts */
+		count(f, &x->packet, own < t_rel ? own : t_rel, l->src_is_lo);
+	}
+	count(f, p, t_rel, l->src_is_lo);
 	if (p->has_tcp)
 	{
 		bool		closed = f->closed;
@@ -526,8 +568,14 @@ jj_table_init(jj_table *t, const jj_options *o, size_t record_size, const jj_all
 	t->allocator = *a;
 	t->counters = c;
 	t->record_size = (record_size + 63) / 64 * 64;
-	t->lru.head = t->lru.tail = t->closed.head = t->closed.tail = JJ_NO_FLOW;
+	t->lru.head = t->lru.tail = t->late.head = t->late.tail = t->closed.head = t->closed.tail = JJ_NO_FLOW;
 	t->free_flow = JJ_NO_FLOW;
+	t->fragments.seed = o->hash_seed;
+	t->early_life = JJ_FRAGMENT_LIFE;
+	if (t->early_life > o->flow_timeout)
+		t->early_life = o->flow_timeout;
+	if (t->early_life > o->active_timeout)
+		t->early_life = o->active_timeout;
 	t->bucket_mask = 1023;
 	t->bucket = new_buckets(a, t->bucket_mask + 1);
 	note_memory(t, (int64_t) (sizeof(jj_bucket) * (t->bucket_mask + 1)));
@@ -547,4 +595,5 @@ jj_table_free(jj_table *t)
 	jj_heap_free(&t->oldest, a);
 	jj_heap_free(&t->waiting, a);
 	jj_fragments_free(&t->fragments, a);
+	jj_early_free(&t->early, a);
 }

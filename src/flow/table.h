@@ -11,6 +11,7 @@
 #include "flow/flow.h"
 #include "flow/fragment.h"
 #include "flow/heap.h"
+#include "flow/early.h"
 
 /* Expiry lags this many frames behind, so that packets a little out of order still find their flow. */
 #define JJ_EXPIRY_BLOCK 1024
@@ -48,7 +49,8 @@ typedef struct jj_table
 	uint32_t	free_flow;		/* list through lru_next */
 	uint32_t	next_flow;		/* never used so far */
 
-	jj_list		lru;			/* all live flows, least recently used first */
+	jj_list		lru;			/* live flows, least recently used first */
+	jj_list		late;			/* the live flows whose last packet is a fragment that has waited in vain, in the same order */
 	jj_list		closed;			/* lingering flows, first closed first */
 	jj_heap		oldest;			/* live flows by start, and stale entries; only for JJ_EVICT_OLDEST */
 	jj_heap		waiting;		/* ended flows */
@@ -63,9 +65,10 @@ typedef struct jj_table
 	int64_t		block_min[JJ_EXPIRY_BLOCKS + 1];	/* smallest time in each of the last blocks of frames */
 	uint32_t	block_frames;	/* frames in the current block, block_min[0] */
 	uint32_t	blocks;
-	uint64_t	next_number;
 
 	jj_fragments fragments;
+	jj_early	early;
+	int64_t		early_life;		/* ns that a fragment waits: no longer than its flow would */
 } jj_table;
 
 #define JJ_SLAB_FLOWS 256
@@ -83,17 +86,6 @@ extern void jj_table_free(jj_table *t);
 /* Note the time of a frame, also of one without a packet. False without memory. */
 extern bool jj_table_tick(jj_table *t, int64_t ts);
 
-/* A packet's key and hash, made ahead of jj_table_add for prefetching. */
-typedef struct jj_lookup
-{
-	int64_t		clock;
-	jj_key		key;
-	jj_key_ports ports;
-	uint32_t	hash;
-	uint32_t	likely;			/* flow of the same hash at the time of prefetching */
-	bool		src_is_lo;
-} jj_lookup;
-
 /* To be called for each packet in capture order, right after its jj_table_tick. False without memory. */
 extern bool jj_table_lookup(jj_table *t, jj_packet *p, jj_lookup *l);
 extern void jj_table_prefetch_bucket(const jj_table *t, const jj_lookup *l);
@@ -103,10 +95,12 @@ extern void jj_table_prefetch_rest(const jj_table *t, const jj_lookup *l);	/* wh
 /*
  * The flow of a packet, started if need be, with the packet counted and its
  * clock and direction set; ends the flow that was there before where the rules
- * say so. NULL without memory. *ends is set if this packet is the flow's last
- * (flow_end = fin_rst): the caller calls jj_table_end after the extractors.
+ * say so. The fragments that join the packet, from the one ahead (NULL: none)
+ * on, go into the flow before it. NULL without memory. *ends is set if this
+ * packet is the flow's last (flow_end = fin_rst): the caller calls
+ * jj_table_end after the extractors.
  */
-extern jj_flow *jj_table_add(jj_table *t, jj_packet *p, const jj_lookup *l, uint32_t capture, bool *ends);
+extern jj_flow *jj_table_add(jj_table *t, jj_packet *p, const jj_lookup *l, uint32_t capture, jj_early_fragment *ahead, bool *ends);
 
 /* End a live flow at a time; its record stays until jj_table_forget. */
 extern bool jj_table_end(jj_table *t, jj_flow *f, jj_end_reason reason, int64_t when);

@@ -5,12 +5,6 @@
 
 #include <string.h>
 
-static uint32_t
-get32(const uint8_t *b)
-{
-	return (uint32_t) b[0] << 24 | (uint32_t) b[1] << 16 | (uint32_t) b[2] << 8 | b[3];
-}
-
 static void
 take_option(jj_tcp_options *o, uint8_t kind, const uint8_t *d, size_t n)
 {
@@ -39,8 +33,8 @@ take_option(jj_tcp_options *o, uint8_t kind, const uint8_t *d, size_t n)
 			{
 				if (o->n_sack < 2)
 				{
-					o->sack[o->n_sack][0] = get32(d);
-					o->sack[o->n_sack][1] = get32(d + 4);
+					o->sack[o->n_sack][0] = jj_tcp_option_32(d);
+					o->sack[o->n_sack][1] = jj_tcp_option_32(d + 4);
 				}
 				o->n_sack++;
 			}
@@ -49,8 +43,8 @@ take_option(jj_tcp_options *o, uint8_t kind, const uint8_t *d, size_t n)
 			if (n == 8 && !o->has_ts)
 			{
 				o->has_ts = true;
-				o->tsval = get32(d);
-				o->tsecr = get32(d + 4);
+				o->tsval = jj_tcp_option_32(d);
+				o->tsecr = jj_tcp_option_32(d + 4);
 			}
 			break;
 		case JJ_TCPOPT_MPTCP:

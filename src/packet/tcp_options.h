@@ -42,6 +42,13 @@ typedef struct jj_tcp_options
 	uint8_t		mptcp[JJ_MAX_TCP_OPTIONS / 3];	/* first byte of each MPTCP option: subtype and version or flags */
 } jj_tcp_options;
 
+/* Four bytes of an option as a number. */
+static inline uint32_t
+jj_tcp_option_32(const uint8_t *b)
+{
+	return (uint32_t) b[0] << 24 | (uint32_t) b[1] << 16 | (uint32_t) b[2] << 8 | b[3];
+}
+
 /* Parse the n captured bytes of an option list that is size bytes long. */
 extern void jj_tcp_options_parse(jj_tcp_options *o, const uint8_t *b, size_t n, size_t size);
 

@@ -42,14 +42,17 @@ open_engine(jj_scan *scan, const char *filter, jj_options *options)
 	return scan->engine;
 }
 
-/* Take the flows that have ended out of the engine. */
+/* Take frames that have waited for their flow and the flows that have ended out of the engine. */
 static void
-take_flows(jj_scan *scan, jj_sink *sink)
+take_results(jj_scan *scan, jj_sink *sink)
 {
 	jj_error	error = {0};
+	const jj_settled *frame;
 	const jj_row *row;
 	bool		have;
 
+	while (sink->packets != NULL && (frame = jj_engine_settled(scan->engine)) != NULL)
+		sink->settled(sink, frame);
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -109,14 +112,14 @@ read_source(jj_scan *scan, const jj_source *source, bool fresh, jj_sink *sink, t
 		link_error(source, jj_link_text(info->ifaces[0].link));
 	if (jj_engine_source(scan->engine, source->name, fresh, &error) != JJ_OK)
 		jj_raise(&error, NULL);
-	take_flows(scan, sink);
+	take_results(scan, sink);
 	while ((n = jj_scan_next(scan, frames, JJ_BATCH)) > 0)
 	{
 		if (jj_engine_feed(scan->engine, frames, n, &error) != JJ_OK)
 			jj_raise(&error, source);
 		if (sink->packets != NULL)
 			sink->packets(sink, source, frames, n, frames[n - 1].index);
-		take_flows(scan, sink);
+		take_results(scan, sink);
 	}
 	info = jj_reader_info_get(scan->reader);
 	if (sink->packets != NULL)
@@ -204,7 +207,7 @@ jj_run(List *sources, const char *filter, const jj_call_options *options, jj_sin
 		read_source(scan, lfirst(cell), !own.keep_flows, sink, &t);
 	if (jj_engine_finish(scan->engine, &error) != JJ_OK)
 		jj_raise(&error, NULL);
-	take_flows(scan, sink);
+	take_results(scan, sink);
 	report(scan, sources, &t, sink->rows);
 	jj_scan_end(scan);
 }

@@ -199,20 +199,21 @@ put_frame(packet_writer *w, const jj_frame *f, const jj_observation *o)
 		return;
 	put(w, C_flow, Int64GetDatum((int64) o->first_frame));
 	put_text(w, C_flow_capture, o->capture, strlen(o->capture));
+	put(w, C_flow_packet, Int64GetDatum((int64) o->number));
 	put(w, C_direction, Int16GetDatum(p->dir ? -1 : 1));
 	put(w, C_t_ns, Int64GetDatum(p->t));
 }
 
 /* One row; frame is NULL for a record that names an interface that is not described. */
 static void
-write_packet(jj_sink *sink, const jj_source *source, uint64 number, const jj_frame *frame, const jj_observation *o)
+write_packet(jj_sink *sink, const char *capture, uint64 number, const jj_frame *frame, const jj_observation *o)
 {
 	packet_writer *w = sink->state;
 	MemoryContext old = MemoryContextSwitchTo(w->memory);
 	const char *reason = frame == NULL ? "unknown_interface" : jj_skip_name[o->skip];
 
 	memset(w->nulls, true, sizeof(bool) * (size_t) w->desc->natts);
-	put_text(w, C_capture, source->name, strlen(source->name));
+	put_text(w, C_capture, capture, strlen(capture));
 	put(w, C_frame, Int64GetDatum((int64) number));
 	if (frame == NULL || o->skip != JJ_SKIP_NONE)
 		put_text(w, C_skipped, reason, strlen(reason));
@@ -221,7 +222,6 @@ write_packet(jj_sink *sink, const jj_source *source, uint64 number, const jj_fra
 	tuplestore_putvalues(w->store, w->desc, w->values, w->nulls);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(w->memory);
-	w->last = number;
 	sink->rows++;
 }
 
@@ -233,13 +233,21 @@ write_packets(jj_sink *sink, const jj_source *source, const jj_frame *frames, ui
 	for (uint32 i = 0; i < n; i++)
 	{
 		while (w->last + 1 < frames[i].index)
-			write_packet(sink, source, w->last + 1, NULL, NULL);
-		write_packet(sink, source, frames[i].index, &frames[i], &w->seen[i]);
+			write_packet(sink, source->name, ++w->last, NULL, NULL);
+		if (!w->seen[i].waits)
+			write_packet(sink, source->name, frames[i].index, &frames[i], &w->seen[i]);
+		w->last = frames[i].index;
 	}
 	while (w->last < last)
-		write_packet(sink, source, w->last + 1, NULL, NULL);
+		write_packet(sink, source->name, ++w->last, NULL, NULL);
 	if (n == 0)
 		w->last = 0;
+}
+
+static void
+write_settled(jj_sink *sink, const jj_settled *s)
+{
+	write_packet(sink, s->capture, s->frame.index, &s->frame, &s->seen);
 }
 
 static packet_writer *
@@ -281,6 +289,7 @@ packets(FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_cal
 	sink.state = w;
 	sink.seen = w->seen;
 	sink.packets = write_packets;
+	sink.settled = write_settled;
 	jj_run(sources, filter, &own, &sink);
 	return (Datum) 0;
 }

@@ -147,6 +147,9 @@ typedef struct jj_sink
 	 * source there are no frames.
 	 */
 	void		(*packets) (struct jj_sink *sink, const jj_source *source, const jj_frame *frames, uint32 n, uint64 last);
+
+	/* A frame that seen left open, if packets is set. */
+	void		(*settled) (struct jj_sink *sink, const jj_settled *frame);
 } jj_sink;
 
 /* Read all sources and hand results to the sink; says which packets gave no flow. */

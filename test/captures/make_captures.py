@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 
 import demo      # noqa: E402
 import files     # noqa: E402
+import fragments  # noqa: E402
 import layers    # noqa: E402
 import sessions  # noqa: E402
 
@@ -36,7 +37,7 @@ RECORDED = ("| recorded_loopback.pcap | not made but recorded (dumpcap): curl to
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
     rows = []
-    for module in (files, layers, sessions, demo):
+    for module in (files, layers, fragments, sessions, demo):
         for name, about, make in module.CAPTURES:
             data = make()
             with open(os.path.join(folder, name), 'wb') as f:

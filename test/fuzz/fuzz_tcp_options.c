@@ -87,21 +87,21 @@ check_options(const uint8_t *b, size_t n, size_t size)
 
 /* Bounds that hold after every segment; sent = payload bytes so far. */
 static void
-check_side(const jj_tcp_side *s, uint64_t sent)
+check_side(const jj_tcp_side *s, const jj_tcp_rest *rest, uint64_t sent)
 {
 	const jj_tcp_union *u = &s->bytes;
 
-	CHECK(s->n_unacked <= JJ_TCP_UNACKED && s->n_unacked <= s->unacked_room);
-	CHECK(s->n_tsvals <= JJ_TCP_TSVALS && s->n_tsvals <= s->tsval_room);
+	CHECK(s->unacked.used <= JJ_TCP_UNACKED && s->unacked.used <= s->unacked.room);
+	CHECK(s->tsvals.used <= JJ_TCP_TSVALS && s->tsvals.used <= s->tsvals.room);
 	CHECK(u->n_holes <= JJ_TCP_HOLES && u->count <= sent);
 	for (uint32_t i = 0; i < u->n_holes; i++)
 	{
 		CHECK(u->hole[i][0] < u->hole[i][1]);
 		CHECK(u->hole[i][0] > (i == 0 ? u->lo : u->hole[i - 1][1]) && u->hole[i][1] < u->hi);
 	}
-	CHECK(s->fast + s->spurious <= s->retrans);
-	CHECK(s->retrans + s->out_of_order <= s->consuming && s->consuming <= s->packets);
-	CHECK(s->dup_acks <= s->acks && s->keep_alives <= s->packets && s->lost <= s->packets);
+	CHECK(rest->fast + rest->spurious <= rest->retrans);
+	CHECK(rest->retrans + rest->out_of_order <= s->consuming && s->consuming <= s->packets);
+	CHECK(rest->dup_acks + rest->no_ack <= s->packets && rest->keep_alives <= s->packets && rest->lost <= s->packets);
 	CHECK((uint64_t) s->window_up + s->window_down < s->packets || s->packets == 0);
 }
 
@@ -141,7 +141,7 @@ emit_all(void *state, jj_work *w)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	jj_work		w = {.allocator = jj_malloc_allocator()};
+	jj_work		w = {.allocator = jj_malloc_allocator(), .groups = UINT32_MAX};
 	uint32_t	first[2];
 	uint64_t	sent[2] = {0, 0};
 	int64_t		t = 0;
@@ -189,7 +189,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sent[p.dir] += p.payload_len;
 		CHECK(jj_analyse_tcp.update(&state, &p, &w));
 		if (state != NULL)
-			check_side(&((const jj_tcp_analysis *) state)->side[p.dir], sent[p.dir]);
+		{
+			const jj_tcp_analysis *t = state;
+
+			check_side(&t->side[p.dir], &t->rest[p.dir], sent[p.dir]);
+		}
 		free(options);
 		data += SEGMENT_BYTES + n;
 		size -= SEGMENT_BYTES + n;

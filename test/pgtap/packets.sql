@@ -9,7 +9,7 @@ CREATE TEMP TABLE packet ON COMMIT DROP AS
 	SELECT *, direction = -1 AS bwd, row_number() OVER w AS i, row_number() OVER d AS k, t_ns - lag(t_ns) OVER w AS gap, t_ns - lag(t_ns) OVER d AS own_gap,
 		ttl <> lag(ttl) OVER d AS ttl_changed, (ip_id - lag(ip_id) OVER d + 65536) % 65536 AS id_step
 	FROM every_packet WHERE flow IS NOT NULL
-	WINDOW w AS (PARTITION BY file, flow ORDER BY frame), d AS (PARTITION BY file, flow, direction ORDER BY frame);
+	WINDOW w AS (PARTITION BY file, flow ORDER BY flow_packet), d AS (PARTITION BY file, flow, direction ORDER BY flow_packet);
 CREATE INDEX ON packet (file, flow, frame);
 ANALYZE packet;
 
@@ -21,8 +21,12 @@ SELECT is_empty($$ SELECT file, max(packets), count(r.frame) FROM (SELECT c.name
 SELECT is_empty($$ SELECT * FROM (SELECT name AS file, s.key, s.value::bigint FROM capture, jj_pcap_info(path), jsonb_each_text(skipped) s WHERE own AND error IS NULL AND s.value <> '0') a
 	FULL JOIN (SELECT file, skipped AS key, count(*) AS value FROM every_packet WHERE skipped IS NOT NULL GROUP BY 1, 2) b USING (file, key) WHERE a.value IS DISTINCT FROM b.value $$,
 	'what is skipped, and why, as jj_pcap_info says');
-SELECT is_empty('SELECT file, frame FROM every_packet WHERE num_nulls(flow, flow_capture, direction, t_ns) NOT IN (0, 4) OR (flow IS NULL) <> (skipped IS NOT NULL)
-	OR flow_capture <> capture OR flow > frame OR capture <> file', 'a flow, or a reason');
+SELECT is_empty('SELECT file, frame FROM every_packet WHERE num_nulls(flow, flow_capture, flow_packet, direction, t_ns) NOT IN (0, 5) OR (flow IS NULL) <> (skipped IS NOT NULL)
+	OR flow_capture <> capture OR (flow > frame AND frag_offset IS NULL) OR capture <> file', 'a flow, or a reason');
+SELECT is_empty('SELECT file, flow, flow_packet FROM packet WHERE i <> flow_packet OR (flow_packet = 1) <> (frame = flow) OR gap < 0 OR (flow_packet = 1 AND t_ns <> 0)',
+	'the packets of a flow are numbered, its clock begins at 0 and never runs backwards');
+SELECT is_empty('SELECT a.file, a.frame, b.frame FROM packet a JOIN packet b USING (file, flow) WHERE a.flow_packet < b.flow_packet AND a.frame > b.frame AND coalesce(b.frag_offset, 0) = 0',
+	'in order of capture, later fragments apart');
 SELECT set_eq('SELECT file, flow FROM packet', 'SELECT file, (f).first_frame FROM flow JOIN capture ON name = file WHERE own', 'the flows of jj_extract');
 
 -- ---- the columns, by group

@@ -356,6 +356,23 @@ entropy(void)
 	ok(REAL(entropy_payload, 7) && NIL(byte_distribution_uniformity) && INT(payload_bytes_sampled, 128), "fewer than 256: no uniformity");
 	o.entropy_sample_bytes = 10, rows();
 	ok(REAL(entropy_payload, log2(10)) && INT(payload_bytes_sampled, 10), "a sample of 10 bytes");
+	o = defaults();
+	for (int same = 0; same <= 256; same++)
+	{
+		uint8_t		bytes[256] = {0};
+		double		h = 8 - (same < 2 ? 0 : same * log2(same) / 256.0);
+		uint32_t	zeros = same == 0 ? 1 : (uint32_t) same;
+
+		/* so many zeroes, then other values once each: every way in which counts are summed up */
+		for (int i = 0; i < 256; i++)
+			bytes[i] = i < same ? 0 : (uint8_t) i;
+		start(), datagram(1, bytes, 128), datagram(1, bytes + 128, 128), datagram(2, bytes + 128, 128), datagram(2, bytes, 128), rows();
+		if (!REAL(entropy_initiator, h) || !REAL(entropy_responder, h) || !REAL(entropy_payload, h) || !REAL(null_ratio, zeros / 256.0)
+			|| !REAL(byte_distribution_uniformity,
+					 1 + 1 / 256.0 - (4.0 * zeros * zeros + 4.0 * (256 - zeros)) / (512.0 * 512)))
+			ok(false, "%d zeroes of 256 bytes in each direction", same);
+	}
+	ok(INT(payload_bytes_sampled, 512) && REAL(entropy_payload, 0), "from all bytes once to 256 zeroes");
 	o.entropy_sample_bytes = JJ_MAX_ENTROPY_SAMPLE;
 	start();
 	for (int i = 0; i < 1400; i++)

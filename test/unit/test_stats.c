@@ -217,6 +217,19 @@ test_tally(void)
 	ok(good, "percentiles of one class");
 	jj_tally_clear(&t);
 	ok(t.used == 0 && jj_tally_add(&t, 1, 1, &a) && t.used == 1, "cleared");
+	for (int round = 0; round < 3; round++)
+	{
+		uint32_t	distinct = round == 1 ? JJ_TALLY_SHORT : 500;
+		bool		right;
+
+		jj_tally_clear(&t);
+		for (uint32_t i = 0; i < 3 * distinct; i++)
+			good = good && jj_tally_add(&t, i * 77 % distinct, i & 1, &a);
+		right = t.used == distinct;
+		for (uint32_t i = 0; i < t.used; i++)
+			right = right && t.entry[i].value == i * 77 % distinct && t.entry[i].count[0] + t.entry[i].count[1] == 3;
+		ok(good && right, "filled again after clearing, %u values", distinct);
+	}
 	jj_tally_clear(&t);
 	for (uint32_t i = 0; i < 3 * JJ_TALLY_EXACT; i++)
 		good = good && jj_tally_add(&t, i, 0, &a);

@@ -1,0 +1,234 @@
+/*
+ * Fragments that wait for their first: a list in order of capture, and hash
+ * tables by datagram and by the key of the flow they join without it.
+ */
+#include "flow/early.h"
+
+#include <string.h>
+
+enum
+{
+	BY_DATAGRAM,
+	BY_KEY
+};
+
+/* Put x into a list before another one, at its end if that is NULL. */
+static void
+insert(jj_early_list *l, jj_early_fragment *x, jj_early_fragment *before)
+{
+	x->next = before;
+	x->prev = before != NULL ? before->prev : l->tail;
+	if (x->prev != NULL)
+		x->prev->next = x;
+	else
+		l->head = x;
+	if (before != NULL)
+		before->prev = x;
+	else
+		l->tail = x;
+}
+
+static void
+take_out(jj_early_list *l, const jj_early_fragment *x)
+{
+	if (x->prev != NULL)
+		x->prev->next = x->next;
+	else
+		l->head = x->next;
+	if (x->next != NULL)
+		x->next->prev = x->prev;
+	else
+		l->tail = x->prev;
+}
+
+/* x waits no longer; it goes before another one in the list due, or to its end. */
+static void
+make_due(jj_early *h, jj_early_fragment *x, uint32_t slot, bool joins, jj_early_fragment *before)
+{
+	for (int i = 0; i < 2; i++)
+	{
+		jj_early_fragment   **link = &h->bucket[i][x->bucket[i]];
+
+		while (*link != x)
+			link = &(*link)->chain[i];
+		*link = x->chain[i];
+	}
+	take_out(&h->waiting, x);
+	h->count--;
+	h->bytes -= x->size;
+	x->slot = slot;
+	x->joins = joins;
+	insert(&h->due, x, before);
+}
+
+static bool
+make_buckets(jj_early *h, const jj_allocator *a)
+{
+	for (int i = 0; i < 2; i++)
+		if (h->bucket[i] == NULL && (h->bucket[i] = jj_alloc_zero(a, sizeof(jj_early_fragment *) * JJ_EARLY_BUCKETS)) == NULL)
+			return false;
+	return true;
+}
+
+bool
+jj_early_put(jj_early *h, const jj_frame *frame, const jj_packet *p, const jj_lookup *l, uint32_t capture, uint32_t slot, uint64_t seed,
+			const jj_allocator *a)
+{
+	size_t		size = sizeof(jj_early_fragment) + p->payload_caplen;
+	jj_early_fragment    *x;
+
+	if (!make_buckets(h, a))
+		return false;
+	while (h->count > 0 && (h->count == JJ_EARLY_ROOM || h->bytes + size > JJ_EARLY_BYTES))
+		make_due(h, h->waiting.head, slot, false, NULL);
+	x = jj_alloc(a, size);
+	if (x == NULL)
+		return false;
+	memset(x, 0, sizeof(*x));
+	x->encapsulation = jj_encapsulation_hash(p, true);
+	x->bucket[BY_DATAGRAM] = jj_fragment_hash(p, x->encapsulation, seed) % JJ_EARLY_BUCKETS;
+	x->bucket[BY_KEY] = l->hash % JJ_EARLY_BUCKETS;
+	x->size = size;
+	x->capture = capture;
+	x->packet = *p;
+	if (p->payload_caplen > 0)
+		memcpy(x + 1, p->payload, p->payload_caplen);
+	x->packet.payload = (const uint8_t *) (x + 1);
+	x->packet.options = NULL;
+	x->packet.options_len = 0;
+	x->lookup = *l;
+	x->settled.frame = *frame;
+	x->settled.frame.data = NULL;
+	x->settled.seen.packet = &x->packet;
+	for (int i = 0; i < 2; i++)
+	{
+		x->chain[i] = h->bucket[i][x->bucket[i]];
+		h->bucket[i][x->bucket[i]] = x;
+	}
+	insert(&h->waiting, x, NULL);
+	h->count++;
+	h->bytes += size;
+	return true;
+}
+
+static bool
+same_datagram(const jj_early_fragment *x, const jj_packet *p, uint64_t encapsulation)
+{
+	const jj_packet *q = &x->packet;
+
+	return q->ip_id == p->ip_id && q->frag_proto == p->frag_proto && q->ip_version == p->ip_version && x->encapsulation == encapsulation
+		&& memcmp(q->src, p->src, 16) == 0 && memcmp(q->dst, p->dst, 16) == 0;
+}
+
+bool
+jj_early_is_over(const jj_packet *p, int64_t clock, int64_t life)
+{
+	return clock > p->ts && (uint64_t) clock - (uint64_t) p->ts > (uint64_t) life;
+}
+
+void
+jj_early_match(jj_early *h, const jj_packet *first, int64_t life, uint32_t slot, uint64_t seed)
+{
+	uint64_t	encapsulation = jj_encapsulation_hash(first, true);
+	jj_early_fragment    *found = NULL;
+	jj_early_fragment    *next;
+
+	/* the chain has the latest first, the list due has it last */
+	for (jj_early_fragment *x = h->bucket[BY_DATAGRAM][jj_fragment_hash(first, encapsulation, seed) % JJ_EARLY_BUCKETS]; x != NULL; x = next)
+	{
+		next = x->chain[BY_DATAGRAM];
+		if (!same_datagram(x, first, encapsulation) || jj_early_is_over(&x->packet, first->ts, life))
+			continue;
+		jj_fragment_complete(&x->packet, first->proto, first->sport, first->dport);
+		make_due(h, x, slot, true, found);
+		found = x;
+	}
+}
+
+void
+jj_early_release_key(jj_early *h, const jj_lookup *l, uint32_t slot)
+{
+	jj_early_fragment    *found = NULL;
+	jj_early_fragment    *next;
+
+	for (jj_early_fragment *x = h->bucket[BY_KEY][l->hash % JJ_EARLY_BUCKETS]; x != NULL; x = next)
+	{
+		next = x->chain[BY_KEY];
+		if (memcmp(&x->lookup.key, &l->key, sizeof(l->key)) != 0)
+			continue;
+		make_due(h, x, slot, false, found);
+		found = x;
+	}
+}
+
+void
+jj_early_expire(jj_early *h, int64_t clock, int64_t life, uint32_t slot)
+{
+	while (h->count > 0 && jj_early_is_over(&h->waiting.head->packet, clock, life))
+		make_due(h, h->waiting.head, slot, false, NULL);
+}
+
+void
+jj_early_release(jj_early *h, uint32_t slot)
+{
+	while (h->count > 0)
+		make_due(h, h->waiting.head, slot, false, NULL);
+}
+
+void
+jj_early_added(jj_early *h, bool keep, const jj_allocator *a)
+{
+	jj_early_fragment    *x = h->due.head;
+
+	take_out(&h->due, x);
+	if (keep)
+		insert(&h->settled, x, NULL);
+	else
+		jj_release(a, x);
+}
+
+jj_early_fragment *
+jj_early_settled(jj_early *h)
+{
+	jj_early_fragment    *x = h->settled.head;
+
+	if (x != NULL)
+		take_out(&h->settled, x);
+	return x;
+}
+
+static int64_t
+oldest_in(const jj_early_list *l, int64_t oldest)
+{
+	for (const jj_early_fragment *x = l->head; x != NULL; x = x->next)
+		if (x->packet.ts < oldest)
+			oldest = x->packet.ts;
+	return oldest;
+}
+
+int64_t
+jj_early_oldest(const jj_early *h)
+{
+	return oldest_in(&h->due, oldest_in(&h->waiting, INT64_MAX));
+}
+
+static void
+free_list(jj_early_list *l, const jj_allocator *a)
+{
+	for (jj_early_fragment *x = l->head, *next; x != NULL; x = next)
+	{
+		next = x->next;
+		jj_release(a, x);
+	}
+}
+
+void
+jj_early_free(jj_early *h, const jj_allocator *a)
+{
+	free_list(&h->waiting, a);
+	free_list(&h->due, a);
+	free_list(&h->settled, a);
+	jj_release(a, h->bucket[0]);
+	jj_release(a, h->bucket[1]);
+	memset(h, 0, sizeof(*h));
+}
