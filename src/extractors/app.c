@@ -12,6 +12,7 @@ static const jj_parser *const parsers[JJ_PARSERS] = {
 	[JJ_P_TLS] = &jj_parser_tls,
 	[JJ_P_SSH] = &jj_parser_ssh,
 	[JJ_P_DNS] = &jj_parser_dns,
+	[JJ_P_HTTP] = &jj_parser_http,
 };
 
 #define BIT(id) (1u << (id))

@@ -98,6 +98,7 @@ extern const jj_extractor jj_extract_quic;
 extern const jj_extractor jj_extract_tls;
 extern const jj_extractor jj_extract_ssh;
 extern const jj_extractor jj_extract_dns;
+extern const jj_extractor jj_extract_http2;
 
 /* All groups, in the order in which packets touch their states. */
 extern const jj_extractor *const jj_extractor_table[];
