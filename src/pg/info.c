@@ -239,13 +239,13 @@ static Datum
 pcap_info(FunctionCallInfo fcinfo, List *sources)
 {
 	ReturnSetInfo *rsinfo;
-	jj_scan    *scan;
+	jj_call    *call;
 	ListCell   *cell;
 	int64		rows = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
 	rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	scan = jj_scan_begin(sources);
+	call = jj_call_begin(sources);
 	foreach(cell, sources)
 	{
 		const jj_source *source = lfirst(cell);
@@ -253,15 +253,15 @@ pcap_info(FunctionCallInfo fcinfo, List *sources)
 		summary		s = {0};
 		uint32		n;
 
-		jj_scan_open(scan, source);
-		while ((n = jj_scan_next(scan, frames, INFO_BATCH)) > 0)
+		jj_call_open(call, source);
+		while ((n = jj_call_next(call, frames, INFO_BATCH)) > 0)
 			for (uint32 i = 0; i < n; i++)
 				summarize(&s, &frames[i]);
-		put_info_row(rsinfo, source, &s, scan->reader);
-		jj_scan_close(scan, false);
-		jj_scan_rows(scan, ++rows);
+		put_info_row(rsinfo, source, &s, call->reader);
+		jj_call_close(call, false);
+		jj_call_rows(call, ++rows);
 	}
-	jj_scan_end(scan);
+	jj_call_end(call);
 	return (Datum) 0;
 }
 

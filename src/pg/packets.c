@@ -12,31 +12,29 @@ PG_FUNCTION_INFO_V1(jj_packets_path);
 PG_FUNCTION_INFO_V1(jj_packets_paths);
 PG_FUNCTION_INFO_V1(jj_packets_bytea);
 
-typedef enum column
-{
-#define JJ_COLUMN(name, type, definition) C_##name,
-#include "pg/packets.def"
-#undef JJ_COLUMN
-	COLUMNS
-} column;
 
-typedef struct packet_writer
+struct jj_packet_rows
 {
-	Tuplestorestate *store;
-	TupleDesc	desc;
-	int			attribute[COLUMNS];
+	jj_extraction *extraction;
+	const int  *attribute;		/* of each column, where its value goes; -1 if it isn't wanted */
+	int			natts;
 	Datum	   *values;
 	bool	   *nulls;
-	MemoryContext memory;		/* of one row's values */
 	bool		inner_tunnels;
-	uint64		last;			/* number of the record written last */
-	jj_observation seen[JJ_BATCH];
-} packet_writer;
+	uint64		last;			/* number of the record given last, of this source */
+	uint32		done;			/* frames of the batch that are given */
+};
+
+static inline bool
+wants(const jj_packet_rows *w, int c)
+{
+	return w->attribute[c] >= 0;
+}
 
 static void
-put(packet_writer *w, column c, Datum value)
+put(jj_packet_rows *w, int c, Datum value)
 {
-	if (w->attribute[c] < 0)
+	if (!wants(w, c))
 		return;
 	w->values[w->attribute[c]] = value;
 	w->nulls[w->attribute[c]] = false;
@@ -44,67 +42,70 @@ put(packet_writer *w, column c, Datum value)
 
 /* A number that is NULL if it is negative. */
 static void
-put_int4(packet_writer *w, column c, int32 value)
+put_int4(jj_packet_rows *w, int c, int32 value)
 {
 	if (value >= 0)
 		put(w, c, Int32GetDatum(value));
 }
 
 static void
-put_int2(packet_writer *w, column c, int16 value)
+put_int2(jj_packet_rows *w, int c, int16 value)
 {
 	if (value >= 0)
 		put(w, c, Int16GetDatum(value));
 }
 
 static void
-put_text(packet_writer *w, column c, const char *text, size_t size)
+put_text(jj_packet_rows *w, int c, const char *text, size_t size)
 {
-	put(w, c, jj_text_datum(text, size));
+	if (wants(w, c))
+		put(w, c, jj_text_datum(text, size));
 }
 
 static void
-put_address(packet_writer *w, column c, const uint8 address[16], int version)
+put_address(jj_packet_rows *w, int c, const uint8 address[16], int version)
 {
-	put(w, c, version == 4 ? jj_inet_datum(address + 12, 4) : jj_inet_datum(address, 16));
+	if (wants(w, c))
+		put(w, c, version == 4 ? jj_inet_datum(address + 12, 4) : jj_inet_datum(address, 16));
 }
 
 static void
-put_link(packet_writer *w, const jj_packet *p)
+put_link(jj_packet_rows *w, const jj_packet *p)
 {
 	char		text[JJ_LABELS_TEXT];
 
-	if (p->n_labels > 0)
-		put_text(w, C_hdr_desc, text, jj_labels_text(text, p->labels, p->n_labels, p->proto));
-	if (p->has_src_mac)
-		put(w, C_mac_src, jj_mac_datum(p->src_mac));
-	if (p->has_dst_mac)
-		put(w, C_mac_dst, jj_mac_datum(p->dst_mac));
-	put_int4(w, C_eth_type, p->eth_type);
-	if (p->n_vlans > 0)
+	if (p->n_labels > 0 && wants(w, JJ_PACKET_hdr_desc))
+		put_text(w, JJ_PACKET_hdr_desc, text, jj_labels_text(text, p->labels, p->n_labels, p->proto));
+	if (p->has_src_mac && wants(w, JJ_PACKET_mac_src))
+		put(w, JJ_PACKET_mac_src, jj_mac_datum(p->src_mac));
+	if (p->has_dst_mac && wants(w, JJ_PACKET_mac_dst))
+		put(w, JJ_PACKET_mac_dst, jj_mac_datum(p->dst_mac));
+	put_int4(w, JJ_PACKET_eth_type, p->eth_type);
+	if (p->n_vlans > 0 && wants(w, JJ_PACKET_vlan_ids))
 	{
 		int32		ids[JJ_MAX_VLANS];
 
 		for (int i = 0; i < p->n_vlans; i++)
 			ids[i] = p->vlans[i];
-		put(w, C_vlan_ids, jj_plain_array(ids, (uint32) (sizeof(int32) * p->n_vlans), sizeof(int32), INT4OID));
+		put(w, JJ_PACKET_vlan_ids, jj_plain_array(ids, (uint32) (sizeof(int32) * p->n_vlans), sizeof(int32), INT4OID));
 	}
 }
 
 static void
-put_tunnel(packet_writer *w, const jj_packet *p)
+put_tunnel(jj_packet_rows *w, const jj_packet *p)
 {
 	char		text[JJ_TUNNELS_TEXT];
 
 	if (p->n_tunnels == 0)
 		return;
-	put_text(w, C_tunnel, text, jj_tunnels_text(text, p->tunnels, p->n_tunnels));
-	put_address(w, C_tunnel_src_ip, p->outer_src, p->outer_version);
-	put_address(w, C_tunnel_dst_ip, p->outer_dst, p->outer_version);
+	if (wants(w, JJ_PACKET_tunnel))
+		put_text(w, JJ_PACKET_tunnel, text, jj_tunnels_text(text, p->tunnels, p->n_tunnels));
+	put_address(w, JJ_PACKET_tunnel_src_ip, p->outer_src, p->outer_version);
+	put_address(w, JJ_PACKET_tunnel_dst_ip, p->outer_dst, p->outer_version);
 }
 
 static void
-put_ip(packet_writer *w, const jj_packet *p)
+put_ip(jj_packet_rows *w, const jj_packet *p)
 {
 	bool		has_id = p->ip_version == 4;
 	int16		headers[JJ_MAX_EXT_HEADERS];
@@ -114,45 +115,45 @@ put_ip(packet_writer *w, const jj_packet *p)
 		headers[i] = p->ext_headers[i];
 		has_id |= p->ext_headers[i] == 44;
 	}
-	put(w, C_ip_version, Int16GetDatum(p->ip_version));
-	put_address(w, C_src_ip, p->src, p->ip_version);
-	put_address(w, C_dst_ip, p->dst, p->ip_version);
-	put_int4(w, C_src_port, p->sport);
-	put_int4(w, C_dst_port, p->dport);
-	put(w, C_protocol, Int16GetDatum(p->proto));
-	put(w, C_ip_len, Int64GetDatum(p->ip_len));
-	put(w, C_payload_len, Int64GetDatum(p->payload_len));
-	put(w, C_truncated, BoolGetDatum(p->truncated));
-	put(w, C_ttl, Int16GetDatum(p->ttl));
-	put(w, C_tos, Int16GetDatum(p->tos));
-	put(w, C_dscp, Int16GetDatum(p->tos >> 2));
-	put(w, C_ecn, Int16GetDatum(p->tos & 3));
+	put(w, JJ_PACKET_ip_version, Int16GetDatum(p->ip_version));
+	put_address(w, JJ_PACKET_src_ip, p->src, p->ip_version);
+	put_address(w, JJ_PACKET_dst_ip, p->dst, p->ip_version);
+	put_int4(w, JJ_PACKET_src_port, p->sport);
+	put_int4(w, JJ_PACKET_dst_port, p->dport);
+	put(w, JJ_PACKET_protocol, Int16GetDatum(p->proto));
+	put(w, JJ_PACKET_ip_len, Int64GetDatum(p->ip_len));
+	put(w, JJ_PACKET_payload_len, Int64GetDatum(p->payload_len));
+	put(w, JJ_PACKET_truncated, BoolGetDatum(p->truncated));
+	put(w, JJ_PACKET_ttl, Int16GetDatum(p->ttl));
+	put(w, JJ_PACKET_tos, Int16GetDatum(p->tos));
+	put(w, JJ_PACKET_dscp, Int16GetDatum(p->tos >> 2));
+	put(w, JJ_PACKET_ecn, Int16GetDatum(p->tos & 3));
 	if (has_id)
-		put(w, C_ip_id, Int64GetDatum(p->ip_id));
+		put(w, JJ_PACKET_ip_id, Int64GetDatum(p->ip_id));
 	if (p->ip_version == 4)
-		put(w, C_ip_flags, Int16GetDatum(p->ip_flags));
+		put(w, JJ_PACKET_ip_flags, Int16GetDatum(p->ip_flags));
 	else
-		put(w, C_flow_label, Int32GetDatum((int32) p->flow_label));
-	put(w, C_fragment, BoolGetDatum(p->fragment));
+		put(w, JJ_PACKET_flow_label, Int32GetDatum((int32) p->flow_label));
+	put(w, JJ_PACKET_fragment, BoolGetDatum(p->fragment));
 	if (p->fragment)
-		put(w, C_frag_offset, Int32GetDatum((int32) p->frag_offset));
-	if (p->n_ext_headers > 0)
-		put(w, C_ext_headers, jj_plain_array(headers, (uint32) (sizeof(int16) * p->n_ext_headers), sizeof(int16), INT2OID));
-	put_int2(w, C_icmp_type, p->icmp_type);
-	put_int2(w, C_icmp_code, p->icmp_code);
-	put_int4(w, C_icmp_id, p->icmp_id);
-	put_int4(w, C_icmp_seq, p->icmp_seq);
+		put(w, JJ_PACKET_frag_offset, Int32GetDatum((int32) p->frag_offset));
+	if (p->n_ext_headers > 0 && wants(w, JJ_PACKET_ext_headers))
+		put(w, JJ_PACKET_ext_headers, jj_plain_array(headers, (uint32) (sizeof(int16) * p->n_ext_headers), sizeof(int16), INT2OID));
+	put_int2(w, JJ_PACKET_icmp_type, p->icmp_type);
+	put_int2(w, JJ_PACKET_icmp_code, p->icmp_code);
+	put_int4(w, JJ_PACKET_icmp_id, p->icmp_id);
+	put_int4(w, JJ_PACKET_icmp_seq, p->icmp_seq);
 }
 
 static void
-put_tcp(packet_writer *w, const jj_packet *p)
+put_tcp(jj_packet_rows *w, const jj_packet *p)
 {
 	static const char *const name[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"};
 	char		text[lengthof(name) * 4] = "";
 
 	if (!p->has_tcp)
 		return;
-	for (size_t i = 0; i < lengthof(name); i++)
+	for (size_t i = 0; wants(w, JJ_PACKET_tcp_flags_text) && i < lengthof(name); i++)
 	{
 		if (!(p->tcp_flags >> i & 1))
 			continue;
@@ -160,27 +161,28 @@ put_tcp(packet_writer *w, const jj_packet *p)
 			strlcat(text, ",", sizeof(text));
 		strlcat(text, name[i], sizeof(text));
 	}
-	put(w, C_tcp_flags, Int16GetDatum((int16) p->tcp_flags));
-	put_text(w, C_tcp_flags_text, text, strlen(text));
-	put(w, C_tcp_seq, Int64GetDatum(p->seq));
-	put(w, C_tcp_ack, Int64GetDatum(p->ack));
-	put(w, C_tcp_window, Int32GetDatum(p->window));
-	put(w, C_tcp_urgent, Int32GetDatum(p->urgent));
-	put(w, C_tcp_header_len, Int16GetDatum(p->tcp_header_len));
-	put(w, C_tcp_options, jj_bytea_datum(p->options, p->options_len));
+	put(w, JJ_PACKET_tcp_flags, Int16GetDatum((int16) p->tcp_flags));
+	put_text(w, JJ_PACKET_tcp_flags_text, text, strlen(text));
+	put(w, JJ_PACKET_tcp_seq, Int64GetDatum(p->seq));
+	put(w, JJ_PACKET_tcp_ack, Int64GetDatum(p->ack));
+	put(w, JJ_PACKET_tcp_window, Int32GetDatum(p->window));
+	put(w, JJ_PACKET_tcp_urgent, Int32GetDatum(p->urgent));
+	put(w, JJ_PACKET_tcp_header_len, Int16GetDatum(p->tcp_header_len));
+	if (wants(w, JJ_PACKET_tcp_options))
+		put(w, JJ_PACKET_tcp_options, jj_bytea_datum(p->options, p->options_len));
 }
 
 static void
-put_frame(packet_writer *w, const jj_frame *f, const jj_observation *o)
+put_frame(jj_packet_rows *w, const jj_frame *f, const jj_observation *o)
 {
 	const jj_packet *p = o->packet;
 	jj_packet	own = {0};
 
-	put(w, C_time, TimestampTzGetDatum(jj_timestamp(f->ts)));
-	put(w, C_ts_ns, Int64GetDatum(f->ts));
-	put(w, C_caplen, Int32GetDatum((int32) f->caplen));
-	put(w, C_wirelen, Int64GetDatum(f->wirelen));
-	put(w, C_link_type, Int32GetDatum((int32) f->link));
+	put(w, JJ_PACKET_time, TimestampTzGetDatum(jj_timestamp(f->ts)));
+	put(w, JJ_PACKET_ts_ns, Int64GetDatum(f->ts));
+	put(w, JJ_PACKET_caplen, Int32GetDatum((int32) f->caplen));
+	put(w, JJ_PACKET_wirelen, Int64GetDatum(f->wirelen));
+	put(w, JJ_PACKET_link_type, Int32GetDatum((int32) f->link));
 	if (p == NULL)
 	{
 		bool		whole = jj_decode(f, w->inner_tunnels, &own) == JJ_SKIP_NONE;
@@ -197,61 +199,73 @@ put_frame(packet_writer *w, const jj_frame *f, const jj_observation *o)
 	put_tcp(w, p);
 	if (o->skip != JJ_SKIP_NONE)
 		return;
-	put(w, C_flow, Int64GetDatum((int64) o->first_frame));
-	put_text(w, C_flow_capture, o->capture, strlen(o->capture));
-	put(w, C_flow_packet, Int64GetDatum((int64) o->number));
-	put(w, C_direction, Int16GetDatum(p->dir ? -1 : 1));
-	put(w, C_t_ns, Int64GetDatum(p->t));
+	put(w, JJ_PACKET_flow, Int64GetDatum((int64) o->first_frame));
+	put(w, JJ_PACKET_flow_packet, Int64GetDatum((int64) o->number));
+	put_text(w, JJ_PACKET_flow_capture, o->capture, strlen(o->capture));
+	put(w, JJ_PACKET_direction, Int16GetDatum(p->dir ? -1 : 1));
+	put(w, JJ_PACKET_t_ns, Int64GetDatum(p->t));
 }
 
 /* One row; frame is NULL for a record that names an interface that is not described. */
 static void
-write_packet(jj_sink *sink, const char *capture, uint64 number, const jj_frame *frame, const jj_observation *o)
+put_packet(jj_packet_rows *w, const char *capture, uint64 number, const jj_frame *frame, const jj_observation *o)
 {
-	packet_writer *w = sink->state;
-	MemoryContext old = MemoryContextSwitchTo(w->memory);
 	const char *reason = frame == NULL ? "unknown_interface" : jj_skip_name[o->skip];
 
-	memset(w->nulls, true, sizeof(bool) * (size_t) w->desc->natts);
-	put_text(w, C_capture, capture, strlen(capture));
-	put(w, C_frame, Int64GetDatum((int64) number));
+	memset(w->nulls, true, sizeof(bool) * (size_t) w->natts);
+	put_text(w, JJ_PACKET_capture, capture, strlen(capture));
+	put(w, JJ_PACKET_frame, Int64GetDatum((int64) number));
 	if (frame == NULL || o->skip != JJ_SKIP_NONE)
-		put_text(w, C_skipped, reason, strlen(reason));
+		put_text(w, JJ_PACKET_skipped, reason, strlen(reason));
 	if (frame != NULL)
 		put_frame(w, frame, o);
-	tuplestore_putvalues(w->store, w->desc, w->values, w->nulls);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(w->memory);
-	sink->rows++;
+	jj_extraction_count(w->extraction);
 }
 
-static void
-write_packets(jj_sink *sink, const jj_source *source, const jj_frame *frames, uint32 n, uint64 last)
+bool
+jj_packet_rows_next(jj_packet_rows *w)
 {
-	packet_writer *w = sink->state;
+	const jj_batch *b = jj_extraction_batch(w->extraction);
 
-	for (uint32 i = 0; i < n; i++)
+	for (;;)
 	{
-		while (w->last + 1 < frames[i].index)
-			write_packet(sink, source->name, ++w->last, NULL, NULL);
-		if (!w->seen[i].waits)
-			write_packet(sink, source->name, frames[i].index, &frames[i], &w->seen[i]);
-		w->last = frames[i].index;
+		const bool	more = w->done < b->n;
+		const jj_settled *late;
+
+		if (b->source != NULL && w->last < (more ? b->frames[w->done].index - 1 : b->last))
+		{
+			put_packet(w, b->source->name, ++w->last, NULL, NULL);
+			return true;
+		}
+		if (more)
+		{
+			uint32		i = w->done++;
+
+			w->last = b->frames[i].index;
+			if (b->seen[i].waits)
+				continue;
+			put_packet(w, b->source->name, w->last, &b->frames[i], &b->seen[i]);
+			return true;
+		}
+		late = jj_extraction_settled(w->extraction);
+		if (late != NULL)
+		{
+			put_packet(w, late->capture, late->frame.index, &late->frame, &late->seen);
+			return true;
+		}
+		/* its end */
+		if (b->n == 0)
+			w->last = 0;
+		w->done = 0;
+		if (!jj_extraction_step(w->extraction))
+			return false;
+		while (jj_extraction_row(w->extraction) != NULL)
+			;
 	}
-	while (w->last < last)
-		write_packet(sink, source->name, ++w->last, NULL, NULL);
-	if (n == 0)
-		w->last = 0;
 }
 
-static void
-write_settled(jj_sink *sink, const jj_settled *s)
-{
-	write_packet(sink, s->capture, s->frame.index, &s->frame, &s->seen);
-}
-
-static packet_writer *
-create_writer(const ReturnSetInfo *rsinfo)
+void
+jj_packet_rows_map(TupleDesc desc, int column[JJ_PACKET_COLUMNS])
 {
 	static const char *const names[] = {
 #define JJ_COLUMN(name, type, definition) #name,
@@ -263,34 +277,58 @@ create_writer(const ReturnSetInfo *rsinfo)
 #include "pg/packets.def"
 #undef JJ_COLUMN
 	};
-	packet_writer *w = palloc0(sizeof(packet_writer));
 
-	w->store = rsinfo->setResult;
-	w->desc = rsinfo->setDesc;
-	w->values = palloc0(sizeof(Datum) * (size_t) w->desc->natts);
-	w->nulls = palloc(sizeof(bool) * (size_t) w->desc->natts);
-	w->memory = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay row", ALLOCSET_DEFAULT_SIZES);
-	jj_map_columns(w->desc, "jj_packet", names, types, COLUMNS, w->attribute);
+	jj_map_columns(desc, "jj_packet", names, types, JJ_PACKET_COLUMNS, column);
+}
+
+jj_packet_rows *
+jj_packet_rows_begin(List *sources, const char *filter, const jj_call_options *options, const int *column, int natts, Datum *values, bool *nulls)
+{
+	jj_call_options own = *options;
+	jj_packet_rows *w = palloc0(sizeof(jj_packet_rows));
+
+	w->attribute = column;
+	w->natts = natts;
+	w->values = values;
+	w->nulls = nulls;
+	w->inner_tunnels = own.engine.inner_tunnels;
+	/* flows are assembled, their columns not computed */
+	memset(&own.engine.features, 0, sizeof(own.engine.features));
+	w->extraction = jj_extraction_begin(sources, filter, &own, true);
 	return w;
+}
+
+jj_extraction *
+jj_packet_rows_extraction(const jj_packet_rows *w)
+{
+	return w->extraction;
 }
 
 static Datum
 packets(FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_call_options *options)
 {
-	jj_call_options own = *options;
-	jj_sink		sink = {0};
-	packet_writer *w;
+	ReturnSetInfo *rsinfo;
+	TupleDesc	desc;
+	jj_packet_rows *w;
+	MemoryContext row;
+	MemoryContext old;
+	int			column[JJ_PACKET_COLUMNS];
 
 	InitMaterializedSRF(fcinfo, 0);
-	w = create_writer((ReturnSetInfo *) fcinfo->resultinfo);
-	w->inner_tunnels = own.engine.inner_tunnels;
-	/* flows are assembled, their columns not computed */
-	memset(&own.engine.features, 0, sizeof(own.engine.features));
-	sink.state = w;
-	sink.seen = w->seen;
-	sink.packets = write_packets;
-	sink.settled = write_settled;
-	jj_run(sources, filter, &own, &sink);
+	rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	desc = rsinfo->setDesc;
+	jj_packet_rows_map(desc, column);
+	w = jj_packet_rows_begin(sources, filter, options, column, desc->natts,
+							 palloc0(sizeof(Datum) * (size_t) desc->natts), palloc(sizeof(bool) * (size_t) desc->natts));
+	row = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay row", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(row);
+	while (jj_packet_rows_next(w))
+	{
+		tuplestore_putvalues(rsinfo->setResult, desc, w->values, w->nulls);
+		MemoryContextReset(row);
+	}
+	MemoryContextSwitchTo(old);
+	jj_extraction_end(w->extraction);
 	return (Datum) 0;
 }
 

@@ -82,9 +82,9 @@ extern List *jj_sources_from_path(const char *path);
 extern List *jj_sources_from_array(ArrayType *paths);
 extern List *jj_source_from_bytea(bytea *capture);
 
-/* ---- scan.c: what an engine call holds, and releases however the call ends */
+/* ---- call.c: what an engine call holds, and releases however the call ends */
 
-typedef struct jj_scan
+typedef struct jj_call
 {
 	MemoryContext context;		/* of the reader, filter and engine */
 	jj_allocator allocator;
@@ -96,20 +96,20 @@ typedef struct jj_scan
 	int64		bytes_before;	/* size of the sources read so far */
 	bool		reports_progress;
 	MemoryContextCallback callback;
-} jj_scan;
+} jj_call;
 
-extern jj_scan *jj_scan_begin(List *sources);
-extern void jj_scan_end(jj_scan *scan);
+extern jj_call *jj_call_begin(List *sources);
+extern void jj_call_end(jj_call *call);
 
 /* Open a source for reading. A file that can't be read or is no capture is an error. */
-extern void jj_scan_open(jj_scan *scan, const jj_source *source);
+extern void jj_call_open(jj_call *call, const jj_source *source);
 
 /* The next frames, 0 at the end; checks for interrupts and reports progress. */
-extern uint32 jj_scan_next(jj_scan *scan, jj_frame *frames, uint32 max);
+extern uint32 jj_call_next(jj_call *call, jj_frame *frames, uint32 max);
 
 /* Close the source. Its warnings are raised if loud. */
-extern void jj_scan_close(jj_scan *scan, bool loud);
-extern void jj_scan_rows(jj_scan *scan, int64 rows);
+extern void jj_call_close(jj_call *call, bool loud);
+extern void jj_call_rows(jj_call *call, int64 rows);
 
 /* Raise an engine error, about a source or NULL. */
 extern void jj_raise(const jj_error *error, const jj_source *source) pg_attribute_noreturn();
@@ -131,29 +131,69 @@ extern char *jj_to_utf8(const char *text);
 /* The same, but in the server's encoding: what a message can show. */
 extern char *jj_shown(const char *text);
 
-/* ---- extract.c: captures through the engine */
+/* ---- extraction.c: captures through the engine, a step at a time */
 
-/* What takes the results of a call. */
-typedef struct jj_sink
+typedef struct jj_extraction jj_extraction;
+
+/* The frames of one step, and what became of them. */
+typedef struct jj_batch
 {
-	void	   *state;
-	int64		rows;			/* written so far */
-	void		(*flow) (struct jj_sink *sink, const jj_row *row);	/* that has ended; or NULL */
-	jj_observation *seen;		/* room for JJ_BATCH, if packets is set */
+	const jj_source *source;
+	uint32		n;				/* 0: none, or the source has come to its end */
+	uint64		last;			/* number of the last packet record so far */
+	jj_frame	frames[JJ_BATCH];
+	jj_observation seen[JJ_BATCH];	/* if the extraction observes */
+} jj_batch;
 
-	/*
-	 * The next frames of a source, or NULL; seen says what became of them.
-	 * last is the number of the last packet record so far; at the end of the
-	 * source there are no frames.
-	 */
-	void		(*packets) (struct jj_sink *sink, const jj_source *source, const jj_frame *frames, uint32 n, uint64 last);
+/* The sources stay the caller's; filter is NULL for none. */
+extern jj_extraction *jj_extraction_begin(List *sources, const char *filter, const jj_call_options *options, bool observe);
 
-	/* A frame that seen left open, if packets is set. */
-	void		(*settled) (struct jj_sink *sink, const jj_settled *frame);
-} jj_sink;
+/*
+ * Go on: open a source, feed a batch, close a source, or end all flows. False
+ * once everything is done; then it has said which packets gave no flow.
+ */
+extern bool jj_extraction_step(jj_extraction *x);
 
-/* Read all sources and hand results to the sink; says which packets gave no flow. */
-extern void jj_run(List *sources, const char *filter, const jj_call_options *options, jj_sink *sink);
+/* The frames of the last step; valid until the next. */
+extern const jj_batch *jj_extraction_batch(const jj_extraction *x);
+
+/* The next frame that had to wait and is in its flow by now, NULL if there is none; of an extraction that observes. Valid until the next call. */
+extern const jj_settled *jj_extraction_settled(jj_extraction *x);
+
+/* The next flow that has ended, NULL if there is none at present. Valid until the next call. */
+extern const jj_row *jj_extraction_row(jj_extraction *x);
+
+/* A row that is no flow was made. */
+extern void jj_extraction_count(jj_extraction *x);
+
+extern const jj_counters *jj_extraction_counters(const jj_extraction *x);
+extern void jj_extraction_end(jj_extraction *x);
+
+/* ---- packets.c: one row per packet record */
+
+enum
+{
+#define JJ_COLUMN(name, type, definition) JJ_PACKET_##name,
+#include "pg/packets.def"
+#undef JJ_COLUMN
+	JJ_PACKET_COLUMNS
+};
+
+typedef struct jj_packet_rows jj_packet_rows;
+
+/* Where the columns lie in the row type jj_packet, by jj_map_columns. */
+extern void jj_packet_rows_map(TupleDesc desc, int column[JJ_PACKET_COLUMNS]);
+
+/* Rows go to natts values, each column to its column[], -1 = nowhere; all three arrays and the sources stay the caller's. */
+extern jj_packet_rows *jj_packet_rows_begin(List *sources, const char *filter, const jj_call_options *options, const int *column,
+											int natts, Datum *values, bool *nulls);
+
+/* Fill in the next row, palloc'd where values are no plain numbers; false behind the last. */
+extern bool jj_packet_rows_next(jj_packet_rows *w);
+
+extern jj_extraction *jj_packet_rows_extraction(const jj_packet_rows *w);
+
+/* ---- extract.c: arguments */
 
 /* A set-returning function of sources, filter (NULL for none) and options, from its first arguments: path, paths or capture. */
 typedef Datum (*jj_capture_function) (FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_call_options *options);
@@ -164,10 +204,11 @@ extern Datum jj_call_bytea(FunctionCallInfo fcinfo, jj_capture_function function
 
 /* ---- row.c: rows to tuples */
 
-typedef struct jj_row_writer jj_row_writer;
+/* Where the columns lie in the row type jj_flow, by jj_map_columns. */
+extern void jj_row_map(TupleDesc desc, int column[JJ_FEATURES]);
 
-extern jj_row_writer *jj_row_writer_create(ReturnSetInfo *rsinfo);
-extern void jj_row_write(jj_row_writer *writer, const jj_row *row);
+/* The row's columns to natts values, each at its column[], -1 = nowhere; palloc'd where they are no plain numbers. The others are NULL. */
+extern void jj_row_fill(const jj_row *row, const int column[JJ_FEATURES], int natts, Datum *values, bool *nulls);
 
 /*
  * Where the n columns, of these names and types, lie in a row type: column[i]

@@ -17,16 +17,6 @@
 /* from 1970 to 2000, in microseconds */
 #define EPOCH_SHIFT ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
-struct jj_row_writer
-{
-	Tuplestorestate *store;
-	TupleDesc	desc;
-	int			column[JJ_FEATURES];	/* of a feature */
-	Datum	   *values;
-	bool	   *nulls;
-	MemoryContext memory;		/* of one row's values */
-};
-
 static const Oid type_oid[] = {
 	[JJ_INT2] = INT2OID,
 	[JJ_INT4] = INT4OID,
@@ -80,8 +70,8 @@ jj_map_columns(TupleDesc desc, const char *type, const char *const *names, const
 		elog(ERROR, "type %s has no columns", type);
 }
 
-static void
-map_features(jj_row_writer *w)
+void
+jj_row_map(TupleDesc desc, int column[JJ_FEATURES])
 {
 	const char *names[JJ_FEATURES];
 	jj_type		types[JJ_FEATURES];
@@ -91,21 +81,7 @@ map_features(jj_row_writer *w)
 		names[f] = jj_feature_table[f].name;
 		types[f] = (jj_type) jj_feature_table[f].type;
 	}
-	jj_map_columns(w->desc, "jj_flow", names, types, JJ_FEATURES, w->column);
-}
-
-jj_row_writer *
-jj_row_writer_create(ReturnSetInfo *rsinfo)
-{
-	jj_row_writer *w = palloc0(sizeof(jj_row_writer));
-
-	w->store = rsinfo->setResult;
-	w->desc = rsinfo->setDesc;
-	w->values = palloc0(sizeof(Datum) * (size_t) w->desc->natts);
-	w->nulls = palloc(sizeof(bool) * (size_t) w->desc->natts);
-	w->memory = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay row", ALLOCSET_DEFAULT_SIZES);
-	map_features(w);
-	return w;
+	jj_map_columns(desc, "jj_flow", names, types, JJ_FEATURES, column);
 }
 
 TimestampTz
@@ -291,24 +267,19 @@ feature_datum(const jj_row *row, int f)
 }
 
 void
-jj_row_write(jj_row_writer *w, const jj_row *row)
+jj_row_fill(const jj_row *row, const int column[JJ_FEATURES], int natts, Datum *values, bool *nulls)
 {
-	MemoryContext old = MemoryContextSwitchTo(w->memory);
-
-	memset(w->nulls, true, sizeof(bool) * (size_t) w->desc->natts);
+	memset(nulls, true, sizeof(bool) * (size_t) natts);
 	for (size_t i = 0; i < lengthof(row->present.word); i++)
 	{
 		for (uint64 rest = row->present.word[i]; rest != 0; rest &= rest - 1)
 		{
 			int			f = (int) (64 * i) + pg_rightmost_one_pos64(rest);
 
-			if (w->column[f] < 0)
+			if (column[f] < 0)
 				continue;
-			w->values[w->column[f]] = feature_datum(row, f);
-			w->nulls[w->column[f]] = false;
+			values[column[f]] = feature_datum(row, f);
+			nulls[column[f]] = false;
 		}
 	}
-	tuplestore_putvalues(w->store, w->desc, w->values, w->nulls);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(w->memory);
 }

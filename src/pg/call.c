@@ -36,19 +36,19 @@ context_release(void *context pg_attribute_unused(), void *block)
 static void
 close_all(void *arg)
 {
-	jj_scan    *scan = arg;
+	jj_call    *call = arg;
 
-	jj_engine_close(scan->engine);
-	jj_filter_close(scan->filter);
-	jj_reader_close(scan->reader);
-	scan->engine = NULL;
-	scan->filter = NULL;
-	scan->reader = NULL;
+	jj_engine_close(call->engine);
+	jj_filter_close(call->filter);
+	jj_reader_close(call->reader);
+	call->engine = NULL;
+	call->filter = NULL;
+	call->reader = NULL;
 }
 
 /* Begin to show in pg_stat_progress_copy, unless another command of this backend does. */
 static void
-start_progress(jj_scan *scan, List *sources)
+start_progress(jj_call *call, List *sources)
 {
 	static const int index[] = {PROGRESS_COPY_COMMAND, PROGRESS_COPY_TYPE, PROGRESS_COPY_BYTES_TOTAL};
 	int64		values[] = {PROGRESS_COPY_COMMAND_FROM, PROGRESS_COPY_TYPE_CALLBACK, 0};
@@ -60,35 +60,35 @@ start_progress(jj_scan *scan, List *sources)
 		values[2] += ((const jj_source *) lfirst(cell))->size;
 	pgstat_progress_start_command(PROGRESS_COMMAND_COPY, InvalidOid);
 	pgstat_progress_update_multi_param(lengthof(index), index, values);
-	scan->reports_progress = true;
+	call->reports_progress = true;
 }
 
-jj_scan *
-jj_scan_begin(List *sources)
+jj_call *
+jj_call_begin(List *sources)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay scan", ALLOCSET_DEFAULT_SIZES);
-	jj_scan    *scan = MemoryContextAllocZero(context, sizeof(jj_scan));
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay call", ALLOCSET_DEFAULT_SIZES);
+	jj_call    *call = MemoryContextAllocZero(context, sizeof(jj_call));
 
-	scan->context = context;
-	scan->allocator.alloc = context_alloc;
-	scan->allocator.release = context_release;
-	scan->allocator.ctx = context;
-	scan->fd = -1;
-	scan->callback.func = close_all;
-	scan->callback.arg = scan;
-	MemoryContextRegisterResetCallback(context, &scan->callback);
-	start_progress(scan, sources);
-	return scan;
+	call->context = context;
+	call->allocator.alloc = context_alloc;
+	call->allocator.release = context_release;
+	call->allocator.ctx = context;
+	call->fd = -1;
+	call->callback.func = close_all;
+	call->callback.arg = call;
+	MemoryContextRegisterResetCallback(context, &call->callback);
+	start_progress(call, sources);
+	return call;
 }
 
 void
-jj_scan_end(jj_scan *scan)
+jj_call_end(jj_call *call)
 {
-	if (scan->reports_progress)
+	if (call->reports_progress)
 		pgstat_progress_end_command();
-	if (scan->fd >= 0)
-		CloseTransientFile(scan->fd);
-	MemoryContextDelete(scan->context);
+	if (call->fd >= 0)
+		CloseTransientFile(call->fd);
+	MemoryContextDelete(call->context);
 }
 
 void
@@ -176,59 +176,59 @@ open_file(const jj_source *source)
 }
 
 void
-jj_scan_open(jj_scan *scan, const jj_source *source)
+jj_call_open(jj_call *call, const jj_source *source)
 {
 	jj_error	error = {0};
 	jj_code		code;
 
 	CHECK_FOR_INTERRUPTS();
-	scan->source = source;
+	call->source = source;
 	if (source->bytes != NULL)
-		code = jj_reader_open_memory(&scan->reader, source->bytes, (size_t) source->size, &scan->allocator, &error);
+		code = jj_reader_open_memory(&call->reader, source->bytes, (size_t) source->size, &call->allocator, &error);
 	else
 	{
-		scan->fd = open_file(source);
-		code = jj_reader_open_fd(&scan->reader, scan->fd, &scan->allocator, &error);
+		call->fd = open_file(source);
+		code = jj_reader_open_fd(&call->reader, call->fd, &call->allocator, &error);
 	}
 	if (code != JJ_OK)
 		jj_raise(&error, source);
 }
 
 uint32
-jj_scan_next(jj_scan *scan, jj_frame *frames, uint32 max)
+jj_call_next(jj_call *call, jj_frame *frames, uint32 max)
 {
 	jj_error	error = {0};
 	uint32		n;
 
 	CHECK_FOR_INTERRUPTS();
-	if (jj_reader_next(scan->reader, frames, max, &n, &error) != JJ_OK)
-		jj_raise(&error, scan->source);
-	if (scan->reports_progress)
+	if (jj_reader_next(call->reader, frames, max, &n, &error) != JJ_OK)
+		jj_raise(&error, call->source);
+	if (call->reports_progress)
 		pgstat_progress_update_param(PROGRESS_COPY_BYTES_PROCESSED,
-									 scan->bytes_before + (int64) jj_reader_info_get(scan->reader)->bytes_in);
+									 call->bytes_before + (int64) jj_reader_info_get(call->reader)->bytes_in);
 	return n;
 }
 
 void
-jj_scan_close(jj_scan *scan, bool loud)
+jj_call_close(jj_call *call, bool loud)
 {
 	const char *warning;
 
-	for (uint32 i = 0; loud && (warning = jj_reader_warning(scan->reader, i)) != NULL; i++)
+	for (uint32 i = 0; loud && (warning = jj_reader_warning(call->reader, i)) != NULL; i++)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
-				 errmsg("capture \"%s\": %s", scan->source->label, jj_shown(warning))));
-	scan->bytes_before += (int64) jj_reader_info_get(scan->reader)->bytes_in;
-	jj_reader_close(scan->reader);
-	scan->reader = NULL;
-	if (scan->fd >= 0)
-		CloseTransientFile(scan->fd);
-	scan->fd = -1;
+				 errmsg("capture \"%s\": %s", call->source->label, jj_shown(warning))));
+	call->bytes_before += (int64) jj_reader_info_get(call->reader)->bytes_in;
+	jj_reader_close(call->reader);
+	call->reader = NULL;
+	if (call->fd >= 0)
+		CloseTransientFile(call->fd);
+	call->fd = -1;
 }
 
 void
-jj_scan_rows(jj_scan *scan, int64 rows)
+jj_call_rows(jj_call *call, int64 rows)
 {
-	if (scan->reports_progress)
+	if (call->reports_progress)
 		pgstat_progress_update_param(PROGRESS_COPY_TUPLES_PROCESSED, rows);
 }
