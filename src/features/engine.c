@@ -428,6 +428,15 @@ in_sample(const jj_options *o, const jj_key *key)
 	return (double) (h & ((UINT64_C(1) << 53) - 1)) < o->sampling_rate * 9007199254740992.0;
 }
 
+/* Whether the flows with this key are for this engine at all. */
+static inline bool
+is_mine(const jj_engine *e, const jj_key *key)
+{
+	const jj_options *o = &e->work.options;
+
+	return o->shares < 2 || jj_key_hash(key, UINT64_C(0x2545f4914f6cdd1d)) % o->shares == o->share;
+}
+
 /* Decode a frame into slot n; *skip says why it gives no packet. */
 static jj_code
 take_frame(jj_engine *e, const jj_frame *frame, uint32_t n, jj_skip *skip, jj_error *err)
@@ -546,6 +555,15 @@ add_packet(jj_engine *e, jj_packet *p, const jj_lookup *l, uint32_t capture, jj_
 	bool		ends;
 	jj_flow    *f;
 
+	if (JJ_UNLIKELY(p->fragment || ahead != NULL) && !is_mine(e, &l->key))
+	{
+		for (jj_early_fragment *next; ahead != NULL; ahead = next)
+		{
+			next = jj_early_joining_next(ahead);
+			jj_early_added(&e->table.early, false, &e->allocator);
+		}
+		return true;
+	}
 	if (e->work.options.sampling_rate < 1 && !in_sample(&e->work.options, &l->key))
 	{
 		e->counters.skipped[JJ_SKIP_SAMPLED]++;
@@ -692,6 +710,9 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 				}
 				continue;
 			}
+			/* a first fragment may have others ahead of it; add_packet looks at those */
+			if (!e->packet[taken].fragment && !is_mine(e, &e->lookup[taken].key))
+				continue;
 			jj_table_prefetch_bucket(t, &e->lookup[taken]);
 			taken++;
 		}

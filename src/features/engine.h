@@ -57,6 +57,8 @@ typedef struct jj_options
 	uint32_t	stream_bytes;	/* 0 to JJ_MAX_STREAM; held of each direction of a TCP flow behind a gap */
 	double		sampling_rate;	/* share of flows to keep, 0 < rate <= 1 */
 	uint64_t	sampling_seed;
+	uint32_t	share;			/* of the flows, by a hash of their key: those with share of shares; */
+	uint32_t	shares;			/* 0 or 1 = all */
 	uint64_t	hash_seed;		/* of the flow table; has no influence on any result */
 	jj_feature_set features;	/* columns to compute */
 } jj_options;

@@ -4,6 +4,7 @@
  */
 #include "pg/pg.h"
 
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(jj_extract_path);
@@ -19,50 +20,47 @@ null_argument(const char *name, const char *hint)
 			 errhint("%s", hint)));
 }
 
-/* Arguments 2 and 3: filter, NULL for none, and options. */
-static const char *
-common_arguments(FunctionCallInfo fcinfo, jj_call_options *options)
+void
+jj_arguments_options(const Datum values[3], const bool nulls[3], const char **filter, jj_call_options *options)
 {
-	if (PG_ARGISNULL(2))
+	if (nulls[2])
 		null_argument("options", "Leave the argument out, or give '{}'.");
-	jj_options_from_jsonb(options, PG_GETARG_JSONB_P(2));
-	return PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	jj_options_from_jsonb(options, DatumGetJsonbP(values[2]));
+	*filter = nulls[1] ? NULL : TextDatumGetCString(values[1]);
+}
+
+List *
+jj_arguments_sources(Oid type, Datum value, bool null)
+{
+	switch (type)
+	{
+		case TEXTOID:
+			if (null)
+				null_argument("path", "Give the path of a file, a directory or a pattern.");
+			return jj_sources_from_path(TextDatumGetCString(value));
+		case TEXTARRAYOID:
+			if (null)
+				null_argument("paths", "Give an array of paths: files, directories or patterns.");
+			return jj_sources_from_array(DatumGetArrayTypeP(value));
+		case BYTEAOID:
+			if (null)
+				null_argument("capture", "Give the bytes of a capture file.");
+			return jj_source_from_bytea(DatumGetByteaPP(value));
+		default:
+			elog(ERROR, "type %u is none of a capture argument", type);
+	}
 }
 
 Datum
-jj_call_path(FunctionCallInfo fcinfo, jj_capture_function function)
+jj_call_function(FunctionCallInfo fcinfo, Oid type, jj_capture_function function)
 {
+	const Datum values[3] = {fcinfo->args[0].value, fcinfo->args[1].value, fcinfo->args[2].value};
+	const bool	nulls[3] = {fcinfo->args[0].isnull, fcinfo->args[1].isnull, fcinfo->args[2].isnull};
 	jj_call_options options;
 	const char *filter;
 
-	if (PG_ARGISNULL(0))
-		null_argument("path", "Give the path of a file, a directory or a pattern.");
-	filter = common_arguments(fcinfo, &options);
-	return function(fcinfo, jj_sources_from_path(text_to_cstring(PG_GETARG_TEXT_PP(0))), filter, &options);
-}
-
-Datum
-jj_call_paths(FunctionCallInfo fcinfo, jj_capture_function function)
-{
-	jj_call_options options;
-	const char *filter;
-
-	if (PG_ARGISNULL(0))
-		null_argument("paths", "Give an array of paths: files, directories or patterns.");
-	filter = common_arguments(fcinfo, &options);
-	return function(fcinfo, jj_sources_from_array(PG_GETARG_ARRAYTYPE_P(0)), filter, &options);
-}
-
-Datum
-jj_call_bytea(FunctionCallInfo fcinfo, jj_capture_function function)
-{
-	jj_call_options options;
-	const char *filter;
-
-	if (PG_ARGISNULL(0))
-		null_argument("capture", "Give the bytes of a capture file.");
-	filter = common_arguments(fcinfo, &options);
-	return function(fcinfo, jj_source_from_bytea(PG_GETARG_BYTEA_PP(0)), filter, &options);
+	jj_arguments_options(values, nulls, &filter, &options);
+	return function(fcinfo, jj_arguments_sources(type, values[0], nulls[0]), filter, &options);
 }
 
 /* ---- jj_extract */
@@ -107,17 +105,17 @@ extract(FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_cal
 Datum
 jj_extract_path(PG_FUNCTION_ARGS)
 {
-	return jj_call_path(fcinfo, extract);
+	return jj_call_function(fcinfo, TEXTOID, extract);
 }
 
 Datum
 jj_extract_paths(PG_FUNCTION_ARGS)
 {
-	return jj_call_paths(fcinfo, extract);
+	return jj_call_function(fcinfo, TEXTARRAYOID, extract);
 }
 
 Datum
 jj_extract_bytea(PG_FUNCTION_ARGS)
 {
-	return jj_call_bytea(fcinfo, extract);
+	return jj_call_function(fcinfo, BYTEAOID, extract);
 }

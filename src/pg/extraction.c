@@ -20,12 +20,12 @@ struct jj_extraction
 	int			next;			/* index of the source to open next */
 	const jj_source *source;	/* the one that is read, or NULL */
 	bool		keep_flows;
+	bool		loud;			/* says what is wrong: of shares of the same flows, one does */
 	bool		finished;		/* every flow has ended */
 	uint64		unsupported_before; /* packets of unsupported link types before this source */
 	totals		totals;
 	int64		rows;
 	jj_batch	batch;
-	bool		observes;
 };
 
 static void
@@ -54,7 +54,7 @@ jj_extraction_begin(List *sources, const char *filter, const jj_call_options *op
 	x->memory = call->context;
 	x->sources = sources;
 	x->keep_flows = own.keep_flows;
-	x->observes = observe;
+	x->loud = own.engine.share == 0;
 	open_engine(call, filter, &own.engine);
 	if (observe)
 		jj_engine_observe(call->engine, x->batch.seen);
@@ -169,7 +169,7 @@ close_source(jj_extraction *x)
 			link_error(x->source, own.unsupported);
 	}
 	x->batch.last = info->packets;
-	jj_call_close(x->call, true);
+	jj_call_close(x->call, x->loud);
 	x->source = NULL;
 }
 
@@ -218,7 +218,7 @@ report(const jj_extraction *x)
 				(errmsg("no rows: there are no packets in %s", where)));
 	else if (skipped == 0)
 		return;
-	else if (x->rows == 0)
+	else if (x->rows == 0 && skipped == t->packets)
 		ereport(NOTICE,
 				(errmsg("no rows: none of the " UINT64_FORMAT " packets in %s gave a flow: %s", t->packets, where, reasons.data)));
 	else
@@ -257,7 +257,8 @@ jj_extraction_step(jj_extraction *x)
 	}
 	else
 	{
-		report(x);
+		if (x->loud)
+			report(x);
 		more = false;
 	}
 	MemoryContextSwitchTo(old);

@@ -15,4 +15,6 @@ void
 _PG_init(void)
 {
 	jj_settings_init();
+	jj_scan_init();
+	jj_plan_init();
 }

@@ -335,17 +335,17 @@ packets(FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_cal
 Datum
 jj_packets_path(PG_FUNCTION_ARGS)
 {
-	return jj_call_path(fcinfo, packets);
+	return jj_call_function(fcinfo, TEXTOID, packets);
 }
 
 Datum
 jj_packets_paths(PG_FUNCTION_ARGS)
 {
-	return jj_call_paths(fcinfo, packets);
+	return jj_call_function(fcinfo, TEXTARRAYOID, packets);
 }
 
 Datum
 jj_packets_bytea(PG_FUNCTION_ARGS)
 {
-	return jj_call_bytea(fcinfo, packets);
+	return jj_call_function(fcinfo, BYTEAOID, packets);
 }

@@ -82,6 +82,20 @@ extern List *jj_sources_from_path(const char *path);
 extern List *jj_sources_from_array(ArrayType *paths);
 extern List *jj_source_from_bytea(bytea *capture);
 
+/* A file, not looked at. */
+extern jj_source *jj_source_of_file(const char *path, int64 size);
+
+/*
+ * For estimates: add the files that the path stands for to *sources. False, and
+ * never an error, if they are not known or the user may not read them.
+ */
+extern bool jj_sources_known(const char *path, List **sources);
+
+/* ---- plan.c, scan.c: calls in FROM as custom scans */
+
+extern void jj_plan_init(void);
+extern void jj_scan_init(void);
+
 /* ---- call.c: what an engine call holds, and releases however the call ends */
 
 typedef struct jj_call
@@ -195,12 +209,16 @@ extern jj_extraction *jj_packet_rows_extraction(const jj_packet_rows *w);
 
 /* ---- extract.c: arguments */
 
-/* A set-returning function of sources, filter (NULL for none) and options, from its first arguments: path, paths or capture. */
+/* Of the arguments filter (NULL for none) and options, values[1] and [2]. */
+extern void jj_arguments_options(const Datum values[3], const bool nulls[3], const char **filter, jj_call_options *options);
+
+/* Of the argument path (text), paths (text[]) or capture (bytea). */
+extern List *jj_arguments_sources(Oid type, Datum value, bool null);
+
+/* A set-returning function of a first argument of that type, filter and options. */
 typedef Datum (*jj_capture_function) (FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_call_options *options);
 
-extern Datum jj_call_path(FunctionCallInfo fcinfo, jj_capture_function function);
-extern Datum jj_call_paths(FunctionCallInfo fcinfo, jj_capture_function function);
-extern Datum jj_call_bytea(FunctionCallInfo fcinfo, jj_capture_function function);
+extern Datum jj_call_function(FunctionCallInfo fcinfo, Oid type, jj_capture_function function);
 
 /* ---- row.c: rows to tuples */
 

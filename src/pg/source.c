@@ -16,10 +16,16 @@
 /* What a folder's captures are called; each also with a suffix of compression. */
 #define CAPTURE_SUFFIXES ".pcap, .pcapng, .cap, .ntar and .dmp, also with .gz, .zst or .lz4"
 
+static bool
+may_read(void)
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES);
+}
+
 static void
 check_privilege(const char *path)
 {
-	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
+	if (!may_read())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to read capture \"%s\"", path),
@@ -56,8 +62,8 @@ is_capture_name(const char *name)
 	return false;
 }
 
-static jj_source *
-make_source(const char *path, int64 size)
+jj_source *
+jj_source_of_file(const char *path, int64 size)
 {
 	jj_source  *s = palloc0(sizeof(jj_source));
 	const char *slash = strrchr(path, '/');
@@ -75,9 +81,9 @@ compare_sources(const ListCell *a, const ListCell *b)
 	return strcmp(((const jj_source *) lfirst(a))->path, ((const jj_source *) lfirst(b))->path);
 }
 
-/* The captures in a folder: regular files with the names of captures, in the order of their bytes. */
+/* The captures in a folder: regular files with the names of captures, in the order of their bytes. NIL instead of an error if quiet. */
 static List *
-sources_in_folder(const char *path)
+sources_in_folder(const char *path, bool quiet)
 {
 	DIR		   *dir = AllocateDir(path);
 	struct dirent *entry;
@@ -86,7 +92,7 @@ sources_in_folder(const char *path)
 
 	while (length > 1 && path[length - 1] == '/')
 		length--;
-	while ((entry = ReadDir(dir, path)) != NULL)
+	while ((entry = ReadDirExtended(dir, path, quiet ? DEBUG1 : ERROR)) != NULL)
 	{
 		struct stat st;
 		char	   *file;
@@ -100,10 +106,11 @@ sources_in_folder(const char *path)
 			st.st_size = 0;
 		else if (!S_ISREG(st.st_mode))
 			continue;
-		found = lappend(found, make_source(file, st.st_size));
+		found = lappend(found, jj_source_of_file(file, st.st_size));
 	}
-	FreeDir(dir);
-	if (found == NIL)
+	if (dir != NULL)
+		FreeDir(dir);
+	if (found == NIL && !quiet)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("directory \"%s\" contains no captures", path),
@@ -113,9 +120,9 @@ sources_in_folder(const char *path)
 	return found;
 }
 
-/* The regular files that match a glob, in the order of their bytes. */
+/* The regular files that match a glob, in the order of their bytes. NIL instead of an error if quiet. */
 static List *
-sources_of_glob(const char *pattern)
+sources_of_glob(const char *pattern, bool quiet)
 {
 	glob_t		result;
 	int			status = glob(pattern, GLOB_NOSORT, NULL, &result);
@@ -124,6 +131,8 @@ sources_of_glob(const char *pattern)
 	if (status != 0 && status != GLOB_NOMATCH)
 	{
 		globfree(&result);
+		if (quiet)
+			return NIL;
 		ereport(ERROR,
 				(errcode(status == GLOB_NOSPACE ? ERRCODE_OUT_OF_MEMORY : ERRCODE_IO_ERROR),
 				 errmsg("could not match the pattern \"%s\"", pattern)));
@@ -139,7 +148,7 @@ sources_of_glob(const char *pattern)
 				st.st_size = 0;
 			else if (!S_ISREG(st.st_mode))
 				continue;
-			found = lappend(found, make_source(result.gl_pathv[i], st.st_size));
+			found = lappend(found, jj_source_of_file(result.gl_pathv[i], st.st_size));
 		}
 	}
 	PG_FINALLY();
@@ -147,7 +156,7 @@ sources_of_glob(const char *pattern)
 		globfree(&result);
 	}
 	PG_END_TRY();
-	if (found == NIL)
+	if (found == NIL && !quiet)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("no file matches \"%s\"", pattern),
@@ -166,17 +175,17 @@ jj_sources_from_path(const char *path)
 	if (stat(path, &st) == 0)
 	{
 		if (S_ISDIR(st.st_mode))
-			return sources_in_folder(path);
+			return sources_in_folder(path, false);
 		if (!S_ISREG(st.st_mode))
 			ereport(ERROR,
 					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 					 errmsg("\"%s\" is not a regular file", path),
 					 errhint("Captures are read from regular files, not from pipes, sockets or devices.")));
-		return list_make1(make_source(path, st.st_size));
+		return list_make1(jj_source_of_file(path, st.st_size));
 	}
 	problem = errno;
 	if (problem == ENOENT && strpbrk(path, "*?[") != NULL)
-		return sources_of_glob(path);
+		return sources_of_glob(path, false);
 	errno = problem;
 	ereport(ERROR,
 			(errcode_for_file_access(),
@@ -237,4 +246,25 @@ jj_source_from_bytea(bytea *capture)
 	s->bytes = (const uint8 *) VARDATA_ANY(capture);
 	s->size = VARSIZE_ANY_EXHDR(capture);
 	return list_make1(s);
+}
+
+bool
+jj_sources_known(const char *path, List **sources)
+{
+	struct stat st;
+	List	   *found = NIL;
+
+	if (!may_read())
+		return false;
+	if (stat(path, &st) == 0)
+	{
+		if (S_ISDIR(st.st_mode))
+			found = sources_in_folder(path, true);
+		else if (S_ISREG(st.st_mode))
+			found = list_make1(jj_source_of_file(path, st.st_size));
+	}
+	else if (errno == ENOENT && strpbrk(path, "*?[") != NULL)
+		found = sources_of_glob(path, true);
+	*sources = list_concat(*sources, found);
+	return found != NIL;
 }
