@@ -6,6 +6,7 @@
 #include "extractors/crypto.h"
 #include "extractors/stream.h"
 #include "features/pool.h"
+#include "flow/select.h"
 #include "flow/table.h"
 
 #include <string.h>
@@ -428,13 +429,22 @@ in_sample(const jj_options *o, const jj_key *key)
 	return (double) (h & ((UINT64_C(1) << 53) - 1)) < o->sampling_rate * 9007199254740992.0;
 }
 
-/* Whether the flows with this key are for this engine at all. */
+/*
+ * Whether flows with this key are for this engine: in its share, and able to
+ * meet the conditions. With a bound on the number of flows those that can't
+ * count, too: they may be evicted, or evict.
+ */
 static inline bool
-is_mine(const jj_engine *e, const jj_key *key)
+is_mine(jj_engine *e, const jj_key *key)
 {
 	const jj_options *o = &e->work.options;
 
-	return o->shares < 2 || jj_key_hash(key, UINT64_C(0x2545f4914f6cdd1d)) % o->shares == o->share;
+	if (o->shares > 1 && jj_key_hash(key, UINT64_C(0x2545f4914f6cdd1d)) % o->shares != o->share)
+		return false;
+	if (o->select == NULL || o->max_concurrent_flows != 0 || jj_selection_possible(o->select, key))
+		return true;
+	e->counters.unselected++;
+	return false;
 }
 
 /* Decode a frame into slot n; *skip says why it gives no packet. */
@@ -574,7 +584,11 @@ add_packet(jj_engine *e, jj_packet *p, const jj_lookup *l, uint32_t capture, jj_
 		return true;
 	}
 	f = jj_table_add(&e->table, p, l, capture, ahead, &ends);
-	if (f == NULL || !(JJ_LIKELY(ahead == NULL) ? update_flow(e, f, p) : update_flow_ahead(e, f, p, ahead)))
+	if (f == NULL)
+		return false;
+	if (JJ_UNLIKELY(f->unwanted))
+		e->counters.unselected++;
+	else if (!(JJ_LIKELY(ahead == NULL) ? update_flow(e, f, p) : update_flow_ahead(e, f, p, ahead)))
 		return false;
 	if (JJ_UNLIKELY(o != NULL))
 		observe_packet(e, o, f, f->packets[0] + f->packets[1]);
@@ -785,13 +799,13 @@ emit_flow(jj_engine *e, jj_flow *f)
 jj_code
 jj_engine_next(jj_engine *e, const jj_row **row, bool *have, jj_error *err)
 {
-	if (e->last != NULL)
-	{
-		free_flow(e, e->last);
-		e->last = NULL;
-	}
 	*row = &e->row;
-	e->last = jj_table_next(&e->table);
+	do
+	{
+		if (e->last != NULL)
+			free_flow(e, e->last);
+		e->last = jj_table_next(&e->table);
+	} while (e->last != NULL && e->last->unwanted);
 	*have = e->last != NULL;
 	if (*have && !emit_flow(e, e->last))
 		return out_of_memory(err);

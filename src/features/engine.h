@@ -57,6 +57,7 @@ typedef struct jj_options
 	uint32_t	stream_bytes;	/* 0 to JJ_MAX_STREAM; held of each direction of a TCP flow behind a gap */
 	double		sampling_rate;	/* share of flows to keep, 0 < rate <= 1 */
 	uint64_t	sampling_seed;
+	const struct jj_selection *select;	/* conditions on flows (flow/select.h), kept by reference; NULL = none */
 	uint32_t	share;			/* of the flows, by a hash of their key: those with share of shares; */
 	uint32_t	shares;			/* 0 or 1 = all */
 	uint64_t	hash_seed;		/* of the flow table; has no influence on any result */
@@ -79,6 +80,7 @@ typedef struct jj_counters
 	uint64_t	flows_live;
 	uint64_t	memory_flows;	/* bytes held by flow records and their samples */
 	uint64_t	memory_peak;
+	uint64_t	unselected;		/* packets of flows that don't meet the conditions */
 	uint64_t	truncated;		/* packets whose IP packet was not captured to its end */
 	uint64_t	stream_refused; /* payload bytes behind gaps that were not held, for want of room in JJ_STREAM_TOTAL */
 	uint32_t	unsupported_link;	/* first link type that was not supported */

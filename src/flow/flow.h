@@ -90,6 +90,7 @@ typedef struct jj_flow
 	uint8_t		n_labels;
 	uint8_t		used;			/* the record belongs to a flow */
 	uint8_t		late;			/* its last packet came late: it is in the list of this name */
+	uint8_t		unwanted;		/* it doesn't meet the conditions of the selection: no features, no row */
 	uint32_t	self;			/* number of this record in the table */
 
 	uint64_t	number;			/* capture and frame of the first packet: the order of flows that end at once */

@@ -4,6 +4,7 @@
  */
 #include "flow/table.h"
 #include "features/stats.h"
+#include "flow/select.h"
 
 #include <string.h>
 
@@ -424,6 +425,7 @@ start_flow(jj_table *t, const jj_packet *p, const jj_lookup *l, uint32_t capture
 	f->dst_port = f->first_dir ? p->sport : p->dport;
 	f->n_labels = first->n_labels;
 	memcpy(f->labels, first->labels, first->n_labels < JJ_MAX_LABELS ? first->n_labels : JJ_MAX_LABELS);
+	f->unwanted = t->options.select != NULL && !jj_selection_has(t->options.select, f);
 	index_insert(t->bucket, t->bucket_mask, l->hash, i);
 	f->late = l->waits;
 	lru_append(t, f->late ? &t->late : &t->lru, i);

@@ -55,6 +55,18 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags pg_attribute_unused())
 }
 #endif
 
+/* What a comparison operator means: the strategy numbers of B-trees, and one for <>. */
+#define JJ_NOT_EQUAL 6
+#if PG_VERSION_NUM >= 180000
+#define jj_interpretation OpIndexInterpretation
+#define jj_btree_interpretation(operator) get_op_index_interpretation(operator)
+#define jj_interpretation_strategy(x) ((int) (x)->cmptype)
+#else
+#define jj_interpretation OpBtreeInterpretation
+#define jj_btree_interpretation(operator) get_op_btree_interpretation(operator)
+#define jj_interpretation_strategy(x) ((x)->strategy)
+#endif
+
 #if PG_VERSION_NUM >= 160000
 #define jj_function_aclcheck(function, role) object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE)
 #else

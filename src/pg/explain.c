@@ -4,6 +4,8 @@
 #include "pg/scan.h"
 
 #include "lib/stringinfo.h"
+#include "nodes/makefuncs.h"
+#include "utils/ruleutils.h"
 
 /* The groups of the columns that are computed, in the order of the registry. */
 static List *
@@ -22,6 +24,14 @@ groups_of(const jj_feature_set *wanted)
 		names = lappend(names, pstrdup(jj_group_name[group]));
 	}
 	return names;
+}
+
+static char *
+clauses_text(List *clauses, CustomScanState *node, List *ancestors, ExplainState *es)
+{
+	List	   *context = set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, ancestors);
+
+	return deparse_expression((Node *) make_ands_explicit(clauses), context, es->verbose || list_length(es->rtable) > 1, false);
 }
 
 static void
@@ -57,7 +67,7 @@ explain_counts(const jj_scan_state *s, ExplainState *es)
 }
 
 void
-jj_scan_explain(CustomScanState *node, List *ancestors pg_attribute_unused(), ExplainState *es)
+jj_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	const jj_scan_state *s = (const jj_scan_state *) node;
 	const CustomScan *scan = (const CustomScan *) node->ss.ps.plan;
@@ -80,6 +90,8 @@ jj_scan_explain(CustomScanState *node, List *ancestors pg_attribute_unused(), Ex
 	}
 	if (!s->packets)
 		ExplainPropertyList("Groups", groups_of(&s->wanted), es);
+	if (s->selects != NIL)
+		ExplainPropertyText("Flows Selected By", clauses_text(s->selects, node, ancestors, es), es);
 	if (es->analyze)
 		explain_counts(s, es);
 }

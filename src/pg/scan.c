@@ -49,7 +49,45 @@ static const CustomExecMethods exec_methods = {
 	.ExplainCustomScan = jj_scan_explain,
 };
 
+/* The feature of each attribute of jj_flow, -1 for a dropped one; palloc'd. */
+static int *
+features_of(TupleDesc desc)
+{
+	int		   *features = palloc(sizeof(int) * (size_t) desc->natts);
+	int			column[JJ_FEATURES];
+
+	jj_row_map(desc, column);
+	for (int i = 0; i < desc->natts; i++)
+		features[i] = -1;
+	for (int f = 0; f < JJ_FEATURES; f++)
+		if (column[f] >= 0)
+			features[column[f]] = f;
+	return features;
+}
+
 /* ---- plan */
+
+/* Those clauses that flows can be tested with. */
+static List *
+selecting_clauses(Index relid, FuncExpr *call, List *clauses)
+{
+	TupleDesc	desc;
+	List	   *found = NIL;
+	ListCell   *cell;
+	int		   *features;
+	int			natts;
+
+	if (jj_is_packets(call))
+		return NIL;
+	desc = lookup_rowtype_tupdesc(call->funcresulttype, -1);
+	natts = desc->natts;
+	features = features_of(desc);
+	ReleaseTupleDesc(desc);
+	foreach(cell, clauses)
+		if (jj_qual_selects(lfirst(cell), relid, features, natts))
+			found = lappend(found, lfirst(cell));
+	return found;
+}
 
 static Plan *
 plan_path(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses, List *custom_plans pg_attribute_unused())
@@ -69,6 +107,7 @@ plan_path(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel, CustomPath *
 	/* tlist may be replaced later, by expressions over the same columns */
 	vars = pull_var_clause((Node *) list_concat_copy(tlist, rel->reltarget->exprs), how);
 	vars = list_concat(vars, pull_var_clause((Node *) scan->scan.plan.qual, how));
+	scan->custom_exprs = list_concat(scan->custom_exprs, selecting_clauses(rel->relid, linitial(path->custom_private), scan->scan.plan.qual));
 	foreach(cell, vars)
 	{
 		Var		   *var = lfirst_node(Var, cell);
@@ -137,6 +176,9 @@ map_scan_tuple(jj_scan_state *s, List *tlist)
 	for (int i = 0; i < s->desc->natts; i++)
 		place[i] = -1;
 	s->whole_row = -1;
+	s->features = palloc(sizeof(int) * (size_t) Max(list_length(tlist), 1));
+	for (int i = 0; i < list_length(tlist); i++)
+		s->features[i] = -1;
 	foreach(cell, tlist)
 	{
 		const TargetEntry *entry = lfirst_node(TargetEntry, cell);
@@ -153,8 +195,11 @@ map_scan_tuple(jj_scan_state *s, List *tlist)
 		if (s->column[c] < 0 && (s->whole_row < 0 || s->whole[c] < 0))
 			continue;
 		s->n_columns++;
-		if (!s->packets)
-			jj_set_add(&s->wanted, (unsigned) c);
+		if (s->packets)
+			continue;
+		jj_set_add(&s->wanted, (unsigned) c);
+		if (s->column[c] >= 0)
+			s->features[s->column[c]] = c;
 	}
 	if (s->whole_row >= 0)
 	{
@@ -176,6 +221,8 @@ begin(CustomScanState *node, EState *estate, int eflags pg_attribute_unused())
 	s->args = ExecInitExprList(s->call->args, (PlanState *) node);
 	s->memory = AllocSetContextCreate(estate->es_query_cxt, "joyfuljay scan", ALLOCSET_DEFAULT_SIZES);
 	map_scan_tuple(s, scan->custom_scan_tlist);
+	s->selects = list_copy_tail(scan->custom_exprs, 1);
+	s->select_values = jj_quals_prepare(s->selects, INDEX_VAR, s->features, list_length(scan->custom_scan_tlist), (PlanState *) node);
 }
 
 /* ---- execution */
@@ -203,6 +250,8 @@ begin_execution(jj_scan_state *s)
 		s->sources = jj_arguments_sources(type, values[0], nulls[0]);
 	for (size_t i = 0; i < lengthof(s->wanted.word); i++)
 		s->options.engine.features.word[i] &= s->wanted.word[i];
+	s->options.engine.select = jj_quals_select(s->selects, s->select_values, INDEX_VAR, s->features,
+											   s->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor->natts, s->css.ss.ps.ps_ExprContext);
 	s->begun = true;
 	MemoryContextSwitchTo(old);
 }

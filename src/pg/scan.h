@@ -4,7 +4,8 @@
  *
  * A path's custom_private is (FuncExpr, Integer files, Float bytes): the call,
  * and the captures as planning found them; files is -1 if they were not known
- * and 0 for a value. A plan's custom_exprs is (FuncExpr), its custom_private
+ * and 0 for a value. A plan's custom_exprs is the FuncExpr and behind it the
+ * conditions that flows are tested with (quals.c), its custom_private
  * (Integer files, Float bytes), its custom_scan_tlist the Vars of the call's
  * row type that are used.
  */
@@ -16,6 +17,8 @@
 #include "commands/explain.h"
 #include "nodes/execnodes.h"
 #include "nodes/extensible.h"
+
+#include "flow/select.h"
 
 /* What scans have done, of all their units. */
 typedef struct jj_scan_counts
@@ -48,6 +51,9 @@ typedef struct jj_scan_state
 	FuncExpr   *call;
 	bool		packets;		/* jj_packets, otherwise jj_extract */
 	List	   *args;			/* ExprState */
+	List	   *selects;		/* clauses that flows are tested with */
+	List	   *select_values;	/* ExprState of each one's value */
+	int		   *features;		/* of each attribute of the scan tuple; jj_extract */
 	MemoryContext memory;		/* of one execution: arguments, sources, extraction; reset by a rescan */
 
 	/* the columns of the row type, and where they go */
@@ -81,6 +87,20 @@ extern bool jj_is_packets(const FuncExpr *call);
 
 /* Counts of the execution so far, in this process. */
 extern jj_scan_counts jj_scan_now(const jj_scan_state *s);
+
+/* ---- quals.c: conditions that flows are tested with */
+
+/*
+ * Whether the clause is a condition on a column of range table entry varno
+ * that flows can be tested with; features[] are those of natts attributes.
+ */
+extern bool jj_qual_selects(Expr *clause, Index varno, const int *features, int natts);
+
+/* An ExprState for the value of each such clause. */
+extern List *jj_quals_prepare(List *clauses, Index varno, const int *features, int natts, PlanState *parent);
+
+/* The conditions with their values of now, palloc'd; NULL without clauses. */
+extern const jj_selection *jj_quals_select(List *clauses, List *states, Index varno, const int *features, int natts, ExprContext *context);
 
 /* explain.c */
 extern void jj_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es);
