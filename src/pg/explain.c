@@ -31,7 +31,7 @@ clauses_text(List *clauses, CustomScanState *node, List *ancestors, ExplainState
 {
 	List	   *context = set_deparse_context_plan(es->deparse_cxt, node->ss.ps.plan, ancestors);
 
-	return deparse_expression((Node *) make_ands_explicit(clauses), context, es->verbose || list_length(es->rtable) > 1, false);
+	return deparse_expression((Node *) make_ands_explicit(clauses), context, es->verbose, false);
 }
 
 static void
@@ -88,7 +88,7 @@ jj_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 		ExplainPropertyInteger("Columns", NULL, s->n_columns, es);
 		ExplainPropertyInteger("Columns Of", NULL, all, es);
 	}
-	if (!s->packets)
+	if (!s->packets && (s->n_columns > 0 || es->format != EXPLAIN_FORMAT_TEXT))
 		ExplainPropertyList("Groups", groups_of(&s->wanted), es);
 	if (s->selects != NIL)
 		ExplainPropertyText("Flows Selected By", clauses_text(s->selects, node, ancestors, es), es);

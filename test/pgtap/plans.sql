@@ -31,16 +31,18 @@ END $$;
 SELECT set_config('max_parallel_workers_per_gather', '0', true);
 SELECT matches(pg_temp.plan(format('SELECT src_ip FROM jj_extract(%L)', path)), 'Custom Scan \(JoyfulJay\)', 'a call in FROM is a custom scan') FROM capture WHERE name = 'demo.pcapng';
 SELECT matches(pg_temp.plan(format('SELECT src_ip FROM jj_extract(%L) WITH ORDINALITY', path)), 'Function Scan', 'WITH ORDINALITY is a function') FROM capture WHERE name = 'demo.pcapng';
+SELECT matches(pg_temp.plan('SELECT j.* FROM capture c, jj_extract(c.path) j'), 'Function Scan', 'LATERAL, too');
+SELECT matches(pg_temp.plan('SELECT j.* FROM (SELECT array_agg(path) AS p FROM capture) c, jj_extract(c.p) j'), 'Function Scan', 'of a sub-select, too');
 
 -- ---- the same rows, in the same order, as from the function
 
 CREATE TEMP TABLE scanned ON COMMIT DROP AS
 	SELECT name, pg_temp.digest(format('SELECT * FROM jj_extract(%L)', path)) AS scan,
-		pg_temp.digest(format('SELECT j.* FROM (VALUES (%L)) v(p), jj_extract(p) j', path)) AS function,
+		pg_temp.digest(format('SELECT j.* FROM capture c, jj_extract(c.path) j WHERE c.name = %L', name)) AS function,
 		pg_temp.digest(format('SELECT j FROM jj_extract(%L) j', path)) AS composite,
-		pg_temp.digest(format('SELECT j FROM (VALUES (%L)) v(p), jj_extract(p) j', path)) AS function_composite,
+		pg_temp.digest(format('SELECT j FROM capture c, jj_extract(c.path) j WHERE c.name = %L', name)) AS function_composite,
 		pg_temp.digest(format('SELECT * FROM jj_packets(%L)', path)) AS packets,
-		pg_temp.digest(format('SELECT j.* FROM (VALUES (%L)) v(p), jj_packets(p) j', path)) AS function_packets
+		pg_temp.digest(format('SELECT j.* FROM capture c, jj_packets(c.path) j WHERE c.name = %L', name)) AS function_packets
 	FROM capture;
 SELECT cmp_ok((SELECT count(*) FROM scanned WHERE scan ~ '^[1-9]'), '>', 50::bigint, 'captures with flows');
 SELECT is_empty($$ SELECT name, scan, function FROM scanned WHERE scan <> function $$, 'jj_extract: scan and function give the same rows, or the same error');

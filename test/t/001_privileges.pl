@@ -130,5 +130,28 @@ SKIP:
 	fails($super, "SELECT * FROM jj_extract('$dir/closed.pcapng')", qr/ERROR:\s+42501:.*closed\.pcapng/, 'a file without read permission');
 }
 
+# ---- the same for calls that are planned as scans: checked for the current user when the query starts
+
+$node->safe_psql('postgres', qq{
+	CREATE ROLE viewer LOGIN IN ROLE pg_read_server_files;
+	GRANT ALL ON SCHEMA public TO viewer;
+	SET ROLE viewer;
+	CREATE VIEW through AS SELECT src_ip, dst_port FROM jj_extract('$file');
+	GRANT SELECT ON through TO PUBLIC;
+	CREATE FUNCTION defined() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS \$\$ SELECT count(*) FROM jj_extract('$file') \$\$;
+});
+like($node->safe_psql('postgres', "EXPLAIN $by_path"), qr/Custom Scan/, 'a scan');
+succeeds('reader', 'SELECT count(*) FROM through', 23, 'a view of another role, for a reader of files');
+fails('nobody_special', 'SELECT count(*) FROM through', $denied, 'and for one who is none');
+succeeds('nobody_special', 'SELECT defined()', 23, 'a function with its owner\'s rights');
+unlike($node->safe_psql('postgres', "SET ROLE nobody_special; EXPLAIN (COSTS OFF) $by_path"), qr/Files|Size/, 'EXPLAIN says nothing of files to one who may not read them');
+$node->safe_psql('postgres', 'REVOKE EXECUTE ON FUNCTION jj_extract(text, text, jsonb) FROM PUBLIC; GRANT EXECUTE ON FUNCTION jj_extract(text, text, jsonb) TO viewer');
+fails('reader', $by_path, qr/ERROR:\s+42501: permission denied for function jj_extract/, 'without EXECUTE');
+fails('reader', "EXPLAIN $by_path", qr/ERROR:\s+42501: permission denied for function jj_extract/, 'EXPLAIN without EXECUTE');
+succeeds('viewer', $by_path, 23, 'with EXECUTE');
+fails('reader', 'SELECT count(*) FROM through', $denied, 'a view gives no right to execute');
+$node->safe_psql('postgres', 'GRANT EXECUTE ON FUNCTION jj_extract(text, text, jsonb) TO PUBLIC');
+succeeds('reader', "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SELECT count(*) FROM jj_extract(ARRAY['$file', '$file'])", 23, 'in parallel');
+
 $node->stop;
 done_testing();

@@ -1,0 +1,109 @@
+-- calls in FROM as plans: what EXPLAIN shows, and every way to execute one
+\set captures `echo "${PG_ABS_SRCDIR:-$PWD/test}/captures"`
+\set link 'ln -sfn "' :captures '" jj_captures'
+CREATE TEMP TABLE shell (line text);
+COPY shell FROM PROGRAM :'link';
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS joyfuljay;
+SET max_parallel_workers_per_gather = 0;
+
+-- columns decide what runs
+EXPLAIN (COSTS OFF) SELECT src_ip, total_packets FROM jj_extract('jj_captures/demo.pcapng');
+EXPLAIN (COSTS OFF) SELECT count(*) FROM jj_extract('jj_captures/demo.pcapng');
+EXPLAIN (COSTS OFF) SELECT iat_mean FROM jj_extract('jj_captures/demo.pcapng') WHERE tcp_syn_count > 0 ORDER BY entropy_ratio;
+EXPLAIN (COSTS OFF) SELECT frame FROM jj_packets('jj_captures/demo.pcapng') WHERE dst_port = 53;
+EXPLAIN (COSTS OFF, FORMAT json) SELECT src_ip FROM jj_extract('jj_captures/demo.pcapng') WHERE dst_port = 53;
+EXPLAIN (COSTS OFF) SELECT src_ip FROM jj_extract('jj_captures/no_such_file.pcap');
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT total_packets FROM jj_extract('jj_captures/non_ip.pcap');
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT total_packets FROM jj_extract('jj_captures/demo.pcapng') WHERE protocol = 17 AND duration > 0.1;
+
+-- which conditions are tested on flows
+CREATE FUNCTION tested(condition text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) SELECT src_ip FROM jj_extract(''jj_captures/demo.pcapng'') WHERE ' || condition LOOP
+		IF line ~ 'Flows Selected By' THEN
+			RETURN trim(line);
+		END IF;
+	END LOOP;
+	RETURN NULL;
+END $$;
+SELECT c AS condition, tested(c) FROM unnest(ARRAY['dst_port = 443', '443 = dst_port', 'dst_port <> 443', 'dst_port BETWEEN 1 AND 1024', 'dst_port IN (80, 443)', 'dst_port NOT IN (80, 443)',
+	'dst_port > ANY (''{1,2}'')', 'protocol = 6', 'src_ip = ''10.0.0.1''', 'src_ip << ''10.0.0.0/8''', 'src_ip && ''10.0.0.0/8''', 'src_ip > ''10.0.0.0''', 'mac_vlan_id = 5',
+	'start_time >= ''2024-01-01''', 'start_time >= ''2024-01-01''::date', 'dst_port = 443 OR dst_port = 80', 'dst_port = src_port', 'dst_port = 443 + random()::int', 'dst_port::text = ''443''',
+	'duration > 1', 'dst_port IS NULL', 'NOT dst_port = 443']) c;
+
+-- parameters
+PREPARE by_port(text, int) AS SELECT count(*), sum(total_packets) FROM jj_extract($1) WHERE dst_port = $2;
+EXECUTE by_port('jj_captures/demo.pcapng', 53);
+EXECUTE by_port('jj_captures/demo.pcapng', 443);
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE by_port('jj_captures/demo.pcapng', 53);
+EXECUTE by_port('jj_captures/demo.pcapng', 53);
+EXECUTE by_port('jj_captures/demo.pcapng', NULL);
+EXECUTE by_port(NULL, 53);
+RESET plan_cache_mode;
+SELECT count(*) FROM jj_extract((SELECT 'jj_captures/' || 'demo.pcapng'));
+SELECT count(*) FROM jj_extract('jj_captures/demo.pcapng') WHERE dst_port = (SELECT 53);
+
+-- views, CTEs, sub-selects, joins, set operations
+CREATE TEMP VIEW demo AS SELECT * FROM jj_extract('jj_captures/demo.pcapng');
+EXPLAIN (COSTS OFF) SELECT dst_port FROM demo WHERE protocol = 17;
+SELECT dst_port, count(*) FROM demo WHERE protocol = 17 GROUP BY 1 ORDER BY 1;
+WITH f AS (SELECT src_ip, first_frame FROM demo), g AS MATERIALIZED (SELECT first_frame, total_packets FROM demo) SELECT count(*), sum(total_packets) FROM f JOIN g USING (first_frame);
+SELECT count(*) FROM demo a JOIN demo b USING (first_frame) WHERE a.total_bytes = b.total_bytes;
+SELECT count(*) FROM (SELECT first_frame FROM demo UNION ALL SELECT first_frame FROM demo) x;
+SELECT count(*) FROM demo WHERE first_frame IN (SELECT flow FROM jj_packets('jj_captures/demo.pcapng') WHERE protocol = 17);
+SET enable_material = off;
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM (VALUES (6), (17)) v(p) JOIN demo ON demo.protocol = p;
+SELECT p, count(*) FROM (VALUES (6), (17)) v(p) JOIN demo ON demo.protocol = p GROUP BY 1 ORDER BY 1;
+RESET ALL;
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+SET client_min_messages = warning;
+SET max_parallel_workers_per_gather = 0;
+
+-- what the plain function does
+EXPLAIN (COSTS OFF) SELECT ordinality, src_ip FROM jj_extract('jj_captures/demo.pcapng') WITH ORDINALITY;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM (VALUES ('jj_captures/demo.pcapng'), ('jj_captures/idle.pcap')) v(p), jj_extract(p);
+EXPLAIN (COSTS OFF) SELECT * FROM ROWS FROM (jj_extract('jj_captures/demo.pcapng'), generate_series(1, 3));
+EXPLAIN (COSTS OFF) SELECT (jj_extract('jj_captures/demo.pcapng')).src_ip;
+SELECT count(*) FROM (VALUES ('jj_captures/demo.pcapng'), ('jj_captures/idle.pcap')) v(p), jj_extract(p);
+
+-- changing tables by it
+CREATE TEMP TABLE flows AS SELECT * FROM demo;
+UPDATE flows SET total_bytes = 0 FROM demo WHERE demo.first_frame = flows.first_frame AND demo.protocol = 17;
+SELECT count(*) FROM flows WHERE total_bytes = 0;
+DELETE FROM flows USING demo WHERE demo.first_frame = flows.first_frame AND demo.protocol = 6;
+INSERT INTO flows SELECT * FROM demo WHERE protocol = 6 RETURNING dst_port;
+
+-- cursors
+BEGIN;
+DECLARE ahead NO SCROLL CURSOR FOR SELECT first_frame FROM demo;
+FETCH 3 FROM ahead;
+FETCH 2 FROM ahead;
+FETCH BACKWARD 1 FROM ahead;
+ROLLBACK;
+BEGIN;
+DECLARE there_and_back SCROLL CURSOR FOR SELECT first_frame FROM demo;
+FETCH 3 FROM there_and_back;
+FETCH BACKWARD 2 FROM there_and_back;
+FETCH ABSOLUTE 2 FROM there_and_back;
+COMMIT;
+BEGIN;
+DECLARE held CURSOR WITH HOLD FOR SELECT first_frame FROM demo LIMIT 4;
+COMMIT;
+FETCH ALL FROM held;
+CLOSE held;
+
+-- errors come when it runs, and leave nothing open
+SELECT count(*) FROM jj_extract('jj_captures/no_such_file.pcap');
+SELECT count(*) FROM jj_extract('jj_captures/demo.pcapng', options => '{"flow_timeout": -1}');
+SELECT count(*) FROM jj_extract('jj_captures/demo.pcapng', 'no such filter');
+SELECT 1 / (total_packets - total_packets) FROM demo;
+SELECT count(*) FROM demo;
