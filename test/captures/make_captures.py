@@ -44,7 +44,7 @@ def main():
                 f.write(data)
             rows.append('| %s | %s |\n' % (name, about))
     rows.append(RECORDED)
-    rows += ['| recorded/%s | %s |\n' % (name, about) for name, about, _ in record.SCENES]
+    rows += ['| recorded/%s | %s |\n' % (name, about) for name, about, *_ in record.SCENES]
     with open(os.path.join(folder, 'README.md'), 'w') as f:
         f.write(HEAD + ''.join(rows))
 

@@ -7,7 +7,7 @@ NUMBERS = {1: 'max_idle_timeout', 3: 'max_udp_payload_size', 4: 'initial_max_dat
            7: 'initial_max_stream_data_uni', 8: 'initial_max_streams_bidi', 9: 'initial_max_streams_uni', 10: 'ack_delay_exponent', 11: 'max_ack_delay',
            14: 'active_connection_id_limit', 0x20: 'max_datagram_frame_size'}
 HEX = {0: 'original_destination_connection_id', 2: 'stateless_reset_token', 13: 'preferred_address', 15: 'initial_source_connection_id', 16: 'retry_source_connection_id',
-       17: 'version_information'}
+       17: 'version_information', 0x3128: 'google_connection_options'}
 FLAGS = {12: 'disable_active_migration', 0x2ab2: 'grease_quic_bit'}
 NOTHING = ('quic_version quic_version_str quic_dcid_len quic_scid_len quic_pn_length quic_initial_packets quic_0rtt_detected quic_retry_detected quic_spin_bit quic_alpn '
            'quic_sni quic_dcid quic_scid quic_token_length quic_transport_params').split()
@@ -47,7 +47,7 @@ def parameters(ch):
     kinds = [varint(raw(k)) for k in all_named(x, 'tls.quic.parameter.type')]
     for kind, value in zip(kinds, map(raw, all_named(x, 'tls.quic.parameter.value'))):
         if kind % 31 == 27:
-            found['grease'] = kind
+            found['grease'] = found.get('grease', 0) + 1
         elif kind in NUMBERS:
             found[NUMBERS[kind]] = varint(value)
         elif kind in FLAGS:

@@ -226,6 +226,10 @@ NOTHING = ('tls_version tls_version_str tls_cipher_suite tls_cipher_count tls_ex
 
 def columns(flow):
     found = {name: None for name in NOTHING}
+    if any(p.protocol('openvpn') for p in flow.packets):
+        # a handshake inside the messages of another protocol
+        found['tls_detected'] = False
+        return found
     quic, lines = quic_messages(flow), records(flow)
     messages = quic or [m for r in lines for m in r.messages]
     ch, sh, retry = hellos(messages)

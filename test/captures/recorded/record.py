@@ -12,14 +12,16 @@ import sys
 
 sys.dont_write_bytecode = True
 
+import record_browsers  # noqa: E402
 import record_dns       # noqa: E402
 import record_http      # noqa: E402
 import record_quic      # noqa: E402
 import record_ssh       # noqa: E402
 import record_starttls  # noqa: E402
-import record_tls   # noqa: E402
+import record_tls       # noqa: E402
+import record_vpn       # noqa: E402
 
-SCENES = [scene for module in (record_tls, record_starttls, record_http, record_quic, record_ssh, record_dns) for scene in module.SCENES]
+SCENES = [scene for module in (record_tls, record_starttls, record_http, record_quic, record_ssh, record_dns, record_browsers, record_vpn) for scene in module.SCENES]
 
 
 def main():
@@ -28,9 +30,9 @@ def main():
     wanted = sys.argv[1:]
     with Lab() as lab:
         certificates.make(lab.work)
-        for name, _, scene in SCENES:
+        for name, _, scene, *what in SCENES:
             if not wanted or any(name.startswith(w) for w in wanted):
-                with lab.capture(name):
+                with lab.capture(name, *what):
                     scene(lab)
 
 
