@@ -638,10 +638,10 @@ hold_back(jj_engine *e, const jj_frame *frame, uint32_t n, bool *memory)
 	}
 	if (t->early.count > 0)
 	{
-		if (p->fragment && p->frag_offset == 0 && t->options.defragment)
-			jj_early_match(&t->early, p, t->early_life, n, seed);
 		if (l->ports.src == 0 && l->ports.dst == 0)
 			jj_early_release_key(&t->early, l, n);
+		if (p->fragment && p->frag_offset == 0 && t->options.defragment)
+			jj_early_match(&t->early, p, t->early_life, n, seed);
 	}
 	return false;
 }

@@ -214,6 +214,10 @@ joining(void)
 	FLOWS("1 1 idle; 1 1 idle; 9 1 end_of_capture", "behind a clock that has run ahead none waits");
 	start(), LAST(1, 2, 7), ipv4(host[2], host[1], 17, (const uint8_t *) "", 0, 8, 1, 0), FIRST(1, 2, 7);
 	FLOWS("1 2 end_of_capture; 1 1 end_of_capture", "nor for a flow without ports that goes on");
+	start(), LAST(1, 2, 8), LAST(1, 2, 7), ipv4(host[1], host[2], 17, (const uint8_t *) "", 0, 64, 7, 0x2000);
+	FLOWS("1 3 end_of_capture", "a first whose ports were not captured has the flow without ports");
+	ask(JJ_F_first_frame, &o);
+	is_int(got_int, 1, "with all that waited for it, in order");
 	start(), LAST(1, 2, 7), ipv4(host[3], host[1], 17, (const uint8_t *) "", 0, 8, 1, 0), FIRST(1, 2, 7);
 	FLOWS("1 2 end_of_capture; 3 1 end_of_capture", "but for another");
 
