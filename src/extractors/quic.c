@@ -244,14 +244,15 @@ take_messages(jj_quic *q, crypto_stream *s, const jj_allocator *a)
 	return true;
 }
 
-/* Note the server name of a CHLO in b, if there is one. False without memory. */
+/* Note the server name of a CHLO in b, if there is one. growing: its rest may come with other packets. False without memory. */
 static bool
-take_chlo(jj_quic_side *side, const uint8_t *b, uint32_t n, const jj_allocator *a)
+take_chlo(jj_quic_side *side, const uint8_t *b, uint32_t n, bool growing, const jj_allocator *a)
 {
 	const uint8_t *sni;
 	uint32_t	size;
+	bool		more;
 
-	if (side->has_chlo || jj_quic_chlo(b, n, &sni, &size) == 0)
+	if (side->has_chlo || jj_quic_chlo(b, n, &sni, &size, &more) == 0 || (growing && more && sni == NULL))
 		return true;
 	side->has_chlo = true;
 	if (sni == NULL || size == 0)
@@ -285,7 +286,7 @@ take_frames(jj_quic *q, const jj_quic_packet *p, int dir, const opened_initial *
 		if (!jj_quic_bytes_add(&s->bytes, offset, data, n, &w->allocator))
 			return false;
 	if (p->version == JJ_QUIC_Q050)
-		return in->server || take_chlo(&q->side[dir], s->bytes.b, s->bytes.done, &w->allocator);
+		return in->server || take_chlo(&q->side[dir], s->bytes.b, s->bytes.done, true, &w->allocator);
 	if (!take_messages(q, s, &w->allocator))
 		return false;
 	/* streams that can't bring anything new */
@@ -305,7 +306,8 @@ open_initial(jj_quic *q, const jj_quic_packet *p, int dir, const jj_work *w)
 		return true;
 	if (q->opener == NULL && (q->opener = jj_alloc_zero(&w->allocator, sizeof(*q->opener))) == NULL)
 		return false;
-	if ((q->ch.body != NULL || (p->version == JJ_QUIC_Q050 && q->side[dir].has_chlo)) && is_key(q->opener, dir, p))
+	/* a client of whom all is known; its new IDs may be keys yet */
+	if (((q->ch.body != NULL && q->ch_dir == dir) || (p->version == JJ_QUIC_Q050 && q->side[dir].has_chlo)) && is_key(q->opener, dir, p))
 		return true;
 	if (!try_keys(q->opener, p, dir, false, &in, w) && !try_keys(q->opener, p, dir, true, &in, w)
 		&& !try_own(q->opener, p, dir, &in, w))
@@ -488,7 +490,7 @@ take_long(jj_quic *q, const jj_quic_packet *p, const jj_packet *d, bool first, c
 		check_retry(q, p, d->dir, w);
 	if (p->kind == JJ_QUIC_PUBLIC || (p->kind == JJ_QUIC_INITIAL && p->version == JJ_QUIC_Q046))
 	{
-		if (!take_chlo(s, d->payload, d->payload_caplen, &w->allocator))
+		if (!take_chlo(s, d->payload, d->payload_caplen, false, &w->allocator))
 			return false;
 	}
 	if (p->kind == JJ_QUIC_INITIAL)

@@ -57,7 +57,7 @@ skip_google_ack(jj_quic_frames *f, uint8_t type)
 	uint32_t	blocks = 0;
 
 	f->at += largest + 2;
-	if (type & 0x30)
+	if (type & 0x10)
 	{
 		if (f->at >= f->n)
 			return false;
@@ -210,7 +210,7 @@ find_chlo(const uint8_t *b, uint32_t n)
 }
 
 uint32_t
-jj_quic_chlo(const uint8_t *b, uint32_t n, const uint8_t **sni, uint32_t *sni_size)
+jj_quic_chlo(const uint8_t *b, uint32_t n, const uint8_t **sni, uint32_t *sni_size, bool *more)
 {
 	const uint8_t *chlo = find_chlo(b, n);
 	uint32_t	tags;
@@ -219,6 +219,7 @@ jj_quic_chlo(const uint8_t *b, uint32_t n, const uint8_t **sni, uint32_t *sni_si
 
 	*sni = NULL;
 	*sni_size = 0;
+	*more = true;
 	if (chlo == NULL)
 		return 0;
 	n -= (uint32_t) (chlo - b);
@@ -243,5 +244,6 @@ jj_quic_chlo(const uint8_t *b, uint32_t n, const uint8_t **sni, uint32_t *sni_si
 		}
 		last = end;
 	}
+	*more = false;
 	return tags;
 }

@@ -107,7 +107,8 @@ extern void jj_quic_bytes_free(jj_quic_bytes *s, const jj_allocator *a);
 /*
  * The CHLO of Google QUIC somewhere in b: the number of its tags that are
  * whole, 0 if there is none; *sni (NULL: no such tag) is its server name.
+ * *more: there are tags that are not whole, so that it may be among them.
  */
-extern uint32_t jj_quic_chlo(const uint8_t *b, uint32_t n, const uint8_t **sni, uint32_t *sni_size);
+extern uint32_t jj_quic_chlo(const uint8_t *b, uint32_t n, const uint8_t **sni, uint32_t *sni_size, bool *more);
 
 #endif

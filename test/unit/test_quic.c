@@ -611,6 +611,20 @@ test_direction(void)
 	IS(quic_pn_length, "1");
 	IS(quic_sni, "quic.example");
 
+	/* no connection IDs at all, and the server's side sent a client's Initial before */
+	p.key = p.dcid = p.scid = s.key = s.dcid = s.scid = no_cid;
+	frames.n = 0;
+	put_crypto(&frames, 0, ch.b, 5);
+	pad(1200);
+	d.n = 0;
+	put_initial(&d, &p, &frames);
+	quic_send(1, &d);
+	send_crypto(0, &p, &ch, 0, ch.n);
+	send_crypto(1, &s, &sh, 0, sh.n);
+	ok(quic_now()->sh.body != NULL && jj_quic_client(quic_now()) == 0, "a server whose packets have the ID of a client's");
+	quic_restart();
+	s = server_packet(0);
+
 	/* only the server's side was captured */
 	send_crypto(0, &s, &sh, 0, sh.n);
 	FLOW_ENDS;
@@ -625,14 +639,14 @@ static void
 put_chlo(message *m, const char *sni, const char *second)
 {
 	put_hex(m, "43484c4f 0200 0000");
-	put_bytes(m, "SNI", 4);
-	put_number(m, (unsigned) strlen(sni), 1);
+	put_bytes(m, "PAD", 4);
+	put_number(m, (unsigned) strlen(second), 1);
 	put_number(m, 0, 3);
-	put_bytes(m, "VER", 4);
+	put_bytes(m, "SNI", 4);
 	put_number(m, (unsigned) (strlen(sni) + strlen(second)), 1);
 	put_number(m, 0, 3);
-	put_bytes(m, sni, strlen(sni));
 	put_bytes(m, second, strlen(second));
+	put_bytes(m, sni, strlen(sni));
 }
 
 static void
@@ -680,22 +694,21 @@ test_google(void)
 		put_chlo(&chlo, "q050.example", "Q050");
 		p.version = JJ_QUIC_Q050;
 		frames.n = 0;
-		put_hex(&frames, "07 41 0001 0000 02 08");
-		put_varint(&frames, 30);
-		put_varint(&frames, chlo.n - 30);
-		put_bytes(&frames, chlo.b + 30, chlo.n - 30);
-		pad(1200);
-		frames.b[7] = 8;
-		d.n = 0;
-		put_initial(&d, &p, &frames);
-		quic_send(0, &d);
-		ok(quic_now()->decrypted, "Q050 decrypted");
-		p.number++;
-		frames.n = 0;
-		put_hex(&frames, "08");
+		put_hex(&frames, "07 41 000100 0000 00 51 000100 00 0000 02 0102030405060708 08");
 		put_varint(&frames, 0);
 		put_varint(&frames, 30);
 		put_bytes(&frames, chlo.b, 30);
+		pad(1200);
+		d.n = 0;
+		put_initial(&d, &p, &frames);
+		quic_send(0, &d);
+		ok(quic_now()->decrypted && !quic_now()->side[0].has_chlo, "half a CHLO of Q050, behind an ACK");
+		p.number++;
+		frames.n = 0;
+		put_hex(&frames, "07 08");
+		put_varint(&frames, 30);
+		put_varint(&frames, chlo.n - 30);
+		put_bytes(&frames, chlo.b + 30, chlo.n - 30);
 		pad(1200);
 		d.n = 0;
 		put_initial(&d, &p, &frames);
@@ -704,6 +717,7 @@ test_google(void)
 	FLOW_ENDS;
 	IS(quic_version_str, "gQUIC Q050");
 	IS(quic_initial_packets, "2");
+	IS(quic_sni, "q050.example");
 
 	/* T051: TLS inside */
 	p = client_packet(0);
@@ -725,18 +739,19 @@ test_chlo(void)
 {
 	const uint8_t *sni;
 	uint32_t	n;
+	bool		more;
 
 	d.n = 0;
 	put_hex(&d, "4343484c");
 	put_chlo(&d, "x", "y");
-	is_int(jj_quic_chlo(d.b, (uint32_t) d.n, &sni, &n), 2, "a CHLO behind other bytes");
+	is_int(jj_quic_chlo(d.b, (uint32_t) d.n, &sni, &n, &more), 2, "a CHLO behind other bytes");
 	ok(n == 1 && *sni == 'x', "its server name");
-	is_int(jj_quic_chlo(d.b, (uint32_t) d.n - 1, &sni, &n), 1, "its last value is cut off");
-	is_int(jj_quic_chlo(d.b, 4 + 8 + 15, &sni, &n), 0, "its tags are cut off");
-	is_int(jj_quic_chlo(d.b, 7, &sni, &n), 0, "its name is cut off");
+	ok(jj_quic_chlo(d.b, (uint32_t) d.n - 1, &sni, &n, &more) == 1 && sni == NULL && more, "its last value is cut off");
+	is_int(jj_quic_chlo(d.b, 4 + 8 + 15, &sni, &n, &more), 0, "its tags are cut off");
+	is_int(jj_quic_chlo(d.b, 7, &sni, &n, &more), 0, "its name is cut off");
 	d.b[9] = 2;
-	is_int(jj_quic_chlo(d.b, (uint32_t) d.n, &sni, &n), 0, "more tags than there can be");
-	is_int(jj_quic_chlo(d.b, 3, &sni, &n), 0, "three bytes");
+	is_int(jj_quic_chlo(d.b, (uint32_t) d.n, &sni, &n, &more), 0, "more tags than there can be");
+	is_int(jj_quic_chlo(d.b, 3, &sni, &n, &more), 0, "three bytes");
 }
 
 /* ---- drafts */
