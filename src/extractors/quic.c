@@ -21,6 +21,7 @@
 #define MIN_INITIAL 1200		/* bytes of a client's datagram with an Initial (RFC 9000 14.1) */
 #define CLIENT_HELLO 1
 #define SERVER_HELLO 2
+#define LONG 0x80				/* header form */
 #define FIXED_BIT 0x40
 #define SPIN_BIT 0x20
 
@@ -50,6 +51,7 @@ struct jj_quic_opener
 	uint8_t		n_keys[2];
 	uint8_t		n_streams;
 	crypto_stream stream[MAX_STREAMS];
+	jj_hold    *hold;			/* in which their bytes are counted */
 };
 
 /* ---- what is known in the end */
@@ -80,7 +82,7 @@ jj_quic_detected(const jj_quic *q)
 static void
 free_stream(jj_quic_opener *o, unsigned i, const jj_allocator *a)
 {
-	jj_quic_bytes_free(&o->stream[i].bytes, a);
+	jj_quic_bytes_free(&o->stream[i].bytes, o->hold, a);
 	o->stream[i] = o->stream[--o->n_streams];
 }
 
@@ -283,7 +285,7 @@ take_frames(jj_quic *q, const jj_quic_packet *p, int dir, const opened_initial *
 		return true;
 	frames.google = jj_quic_draft(p->version) == 0;
 	while (jj_quic_crypto_frame(&frames, &offset, &data, &n))
-		if (!jj_quic_bytes_add(&s->bytes, offset, data, n, &w->allocator))
+		if (!jj_quic_bytes_add(&s->bytes, offset, data, n, o->hold, &w->allocator))
 			return false;
 	if (p->version == JJ_QUIC_Q050)
 		return in->server || take_chlo(&q->side[dir], s->bytes.b, s->bytes.done, true, &w->allocator);
@@ -304,8 +306,13 @@ open_initial(jj_quic *q, const jj_quic_packet *p, int dir, const jj_work *w)
 
 	if (q->opened || !jj_quic_is_ietf(p->version) || p->have < p->size)
 		return true;
-	if (q->opener == NULL && (q->opener = jj_alloc_zero(&w->allocator, sizeof(*q->opener))) == NULL)
-		return false;
+	if (q->opener == NULL)
+	{
+		q->opener = jj_alloc_zero(&w->allocator, sizeof(*q->opener));
+		if (q->opener == NULL)
+			return false;
+		q->opener->hold = w->hold;
+	}
 	/* a client of whom all is known; its new IDs may be keys yet */
 	if (((q->ch.body != NULL && q->ch_dir == dir) || (p->version == JJ_QUIC_Q050 && q->side[dir].has_chlo)) && is_key(q->opener, dir, p))
 		return true;
@@ -523,6 +530,11 @@ datagram(void *state, const jj_packet *d, jj_app *app, const jj_work *w)
 	bool		handshake = false;
 
 	(void) app;
+	if ((d->payload[0] & (LONG | FIXED_BIT)) == FIXED_BIT)
+	{
+		take_short(q, d->dir, d->payload, d->payload_caplen);
+		return JJ_WANT_MORE;
+	}
 	while (jj_quic_next(&walk, &p))
 	{
 		if (first)
@@ -534,7 +546,7 @@ datagram(void *state, const jj_packet *d, jj_app *app, const jj_work *w)
 		handshake |= p.kind == JJ_QUIC_INITIAL || p.kind == JJ_QUIC_HANDSHAKE;
 		first = false;
 	}
-	if (first && !(d->payload[0] & 0x80))
+	if (first && !(d->payload[0] & LONG))
 		take_short(q, d->dir, d->payload, d->payload_caplen);
 	q->handshake_datagrams += handshake;
 	return JJ_WANT_MORE;

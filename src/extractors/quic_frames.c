@@ -5,6 +5,7 @@
  * Sources: RFC 9000 19; Google's QUIC wire layout and QUIC crypto documents.
  */
 #include "extractors/quic_packet.h"
+#include "extractors/stream.h"
 
 #include <string.h>
 
@@ -126,18 +127,30 @@ has_byte(const jj_quic_bytes *s, uint32_t i)
 	return bits_of(s)[i / 8] >> i % 8 & 1;
 }
 
-/* Room for bytes up to end; false without memory. */
-static bool
-make_room(jj_quic_bytes *s, uint32_t end, const jj_allocator *a)
+/* Bytes of a block with so much room. */
+static uint32_t
+block_size(uint32_t room)
+{
+	return room + room / 8;
+}
+
+/* The room that is needed for bytes up to end. */
+static uint32_t
+room_for(const jj_quic_bytes *s, uint32_t end)
 {
 	uint32_t	room = s->room == 0 ? FIRST_ROOM : s->room;
-	uint8_t    *grown;
 
-	if (end <= s->room)
-		return true;
 	while (room < end)
 		room *= 2;
-	grown = jj_alloc_zero(a, room + room / 8);
+	return room;
+}
+
+/* False without memory. */
+static bool
+grow(jj_quic_bytes *s, uint32_t room, jj_hold *hold, const jj_allocator *a)
+{
+	uint8_t    *grown = jj_alloc_zero(a, block_size(room));
+
 	if (grown == NULL)
 		return false;
 	if (s->room > 0)
@@ -146,15 +159,17 @@ make_room(jj_quic_bytes *s, uint32_t end, const jj_allocator *a)
 		memcpy(grown + room, bits_of(s), s->room / 8);
 	}
 	jj_release(a, s->b);
+	hold->bytes += block_size(room) - block_size(s->room);
 	s->b = grown;
 	s->room = room;
 	return true;
 }
 
 bool
-jj_quic_bytes_add(jj_quic_bytes *s, uint64_t offset, const uint8_t *data, uint32_t size, const jj_allocator *a)
+jj_quic_bytes_add(jj_quic_bytes *s, uint64_t offset, const uint8_t *data, uint32_t size, jj_hold *hold, const jj_allocator *a)
 {
 	uint32_t	at;
+	uint32_t	room;
 
 	if (offset >= JJ_QUIC_CRYPTO)
 		return true;
@@ -163,8 +178,17 @@ jj_quic_bytes_add(jj_quic_bytes *s, uint64_t offset, const uint8_t *data, uint32
 		size = JJ_QUIC_CRYPTO - at;
 	if (size == 0)
 		return true;
-	if (!make_room(s, at + size, a))
-		return false;
+	room = room_for(s, at + size);
+	if (room > s->room)
+	{
+		if (hold->bytes + block_size(room) - block_size(s->room) > hold->limit)
+		{
+			hold->refused += size;
+			return true;
+		}
+		if (!grow(s, room, hold, a))
+			return false;
+	}
 	for (uint32_t i = at < s->done ? (s->done - at < size ? s->done - at : size) : 0; i < size; i++)
 		if (!has_byte(s, at + i))
 		{
@@ -177,8 +201,9 @@ jj_quic_bytes_add(jj_quic_bytes *s, uint64_t offset, const uint8_t *data, uint32
 }
 
 void
-jj_quic_bytes_free(jj_quic_bytes *s, const jj_allocator *a)
+jj_quic_bytes_free(jj_quic_bytes *s, jj_hold *hold, const jj_allocator *a)
 {
+	hold->bytes -= block_size(s->room);
 	jj_release(a, s->b);
 	memset(s, 0, sizeof(*s));
 }

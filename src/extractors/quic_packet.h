@@ -100,9 +100,13 @@ typedef struct jj_quic_bytes
 	uint32_t	done;			/* bytes from the start without a gap */
 } jj_quic_bytes;
 
-/* Add what is below the limit; false without memory. */
-extern bool jj_quic_bytes_add(jj_quic_bytes *s, uint64_t offset, const uint8_t *data, uint32_t size, const jj_allocator *a);
-extern void jj_quic_bytes_free(jj_quic_bytes *s, const jj_allocator *a);
+/*
+ * Add what is below the limit; false without memory. Room is counted in hold;
+ * what would go beyond its limit is counted as refused and dropped.
+ */
+extern bool jj_quic_bytes_add(jj_quic_bytes *s, uint64_t offset, const uint8_t *data, uint32_t size, struct jj_hold *hold,
+							  const jj_allocator *a);
+extern void jj_quic_bytes_free(jj_quic_bytes *s, struct jj_hold *hold, const jj_allocator *a);
 
 /*
  * The CHLO of Google QUIC somewhere in b: the number of its tags that are

@@ -178,5 +178,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check_columns();
 	quic_restart();
+	CHECK(quic_hold.bytes == 0);
 	return 0;
 }

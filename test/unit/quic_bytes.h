@@ -161,16 +161,17 @@ static jj_flow quic_flow;
 static void *quic_state[8];		/* of jj_app_base, in the flow's record */
 static uint64_t quic_index;
 
+static jj_hold quic_hold;
+
 static inline void
 quic_open(const jj_allocator *a)
 {
-	static jj_hold hold = {.limit = 1 << 20};
-
 	memset(&quic_work, 0, sizeof(quic_work));
 	jj_options_default(&quic_work.options);
 	quic_work.allocator = *a;
 	quic_work.groups = 1u << JJ_G_quic;
-	quic_work.hold = &hold;
+	quic_hold = (jj_hold) {.limit = 1 << 20};
+	quic_work.hold = &quic_hold;
 	quic_work.crypto = jj_crypto_open(a);
 	if (jj_app_base.state_size > sizeof(quic_state))
 		abort();

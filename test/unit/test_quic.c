@@ -808,6 +808,8 @@ test_floods(void)
 		p.key = p.dcid = CID(0xd0, 1, 2, 3, 4, 5, (uint8_t) (i >> 8), (uint8_t) i);
 		p.scid = CID((uint8_t) (i >> 8), (uint8_t) i);
 		send_crypto(0, &p, &ch, 1, 8);
+		if (i == 50)
+			is_int((int64_t) quic_hold.bytes, 8 * (2048 + 256), "so many CRYPTO streams");
 	}
 	ok(quic_now()->side[0].n_ids == 32, "so many connection IDs are remembered");
 	columns();
@@ -830,6 +832,19 @@ test_floods(void)
 	columns();
 	IS(quic_initial_packets, "200");
 	quic_restart();
+
+	/* no memory is granted for CRYPTO bytes */
+	ok(quic_hold.bytes == 0, "none is held any more");
+	quic_hold.limit = 2303;
+	send_crypto(0, &p, &ch, 0, ch.n);
+	ok(quic_now()->decrypted && quic_now()->ch.body == NULL && quic_hold.bytes == 0 && quic_hold.refused == ch.n, "bytes beyond the limit");
+	p.number++;
+	quic_hold.limit = 2304;
+	send_crypto(0, &p, &ch, 0, 20);
+	ok(quic_hold.bytes == 2304 && quic_hold.refused == ch.n, "bytes at the limit");
+	quic_hold.limit = 1 << 20;
+	quic_restart();
+	ok(quic_hold.bytes == 0, "are released");
 
 	/* Retry packets that don't verify */
 	send_crypto(0, &p, &ch, 0, ch.n);
