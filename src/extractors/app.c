@@ -271,6 +271,16 @@ update(void *state, const jj_packet *p, const jj_work *w)
 }
 
 static void
+fetch(const void *state, int dir)
+{
+	const app_state *s = state;
+
+	if (s->app != NULL && !s->idle[dir])
+		for (size_t o = 0; o < sizeof(jj_app); o += 64)
+			JJ_PREFETCH((const char *) s->app + o);
+}
+
+static void
 free_state(void *state, const jj_allocator *a)
 {
 	jj_app	   *app = ((app_state *) state)->app;
@@ -330,7 +340,7 @@ jj_app_start_known(const jj_app *app, int dir)
 const jj_extractor jj_app_base = {
 	.group = JJ_GROUPS,
 	.state_size = sizeof(app_state),
-	.fetch_size = sizeof(jj_app),
+	.fetch = fetch,
 	.update = update,
 	.free_state = free_state,
 };

@@ -6,24 +6,30 @@
 #include <math.h>
 #include <string.h>
 
+/* Stream bytes that have come, one bit each; without, exactly the first used ones. */
+typedef struct entropy_known
+{
+	uint8_t    *bits[2];
+} entropy_known;
+
 /* The sampled bytes of each direction, in order of arrival; at most entropy_sample_bytes of them. */
 typedef struct entropy_state
 {
+	uint8_t    *byte[2];		/* room_for(used) of them */
+	entropy_known *known;		/* of streams with holes or repetitions, NULL until then */
 	uint32_t	base[2];		/* sequence number of the first byte of the TCP stream */
-	uint32_t	used[2];
+	uint16_t	used[2];
 	bool		has_base[2];
 	bool		started[2];		/* payload was seen: base stays */
-	bool		tcp;
-	bool		patchy[2];		/* known is used */
-	uint8_t    *byte[2];		/* room_for(used) of them */
-	uint8_t    *known[2];		/* stream bytes that have come, one bit each; if not patchy, exactly the first used ones */
 } entropy_state;
+
+_Static_assert(JJ_MAX_ENTROPY_SAMPLE <= UINT16_MAX, "the sample of a direction is counted in 16 bits");
 
 /* Bytes of the block that holds n > 0 sampled bytes. */
 static uint32_t
 room_for(uint32_t n, uint32_t limit)
 {
-	uint32_t	room = 56;
+	uint32_t	room = 48;
 
 	while (room < n)
 		room = room < 256 ? 256 : room * 2;
@@ -46,7 +52,7 @@ append(entropy_state *s, int d, const uint8_t *bytes, uint32_t n, uint32_t limit
 		s->byte[d] = grown;
 	}
 	memcpy(s->byte[d] + used, bytes, n);
-	s->used[d] += n;
+	s->used[d] = (uint16_t) (used + n);
 	return true;
 }
 
@@ -54,16 +60,17 @@ append(entropy_state *s, int d, const uint8_t *bytes, uint32_t n, uint32_t limit
 static bool
 append_patch(entropy_state *s, int d, uint32_t off, const uint8_t *bytes, uint32_t n, uint32_t limit, const jj_allocator *a)
 {
-	uint8_t    *known = s->known[d];
+	uint8_t    *known;
 
+	if (s->known == NULL && (s->known = jj_alloc_zero(a, sizeof(*s->known))) == NULL)
+		return false;
+	known = s->known->bits[d];
 	if (known == NULL)
 	{
-		if ((known = jj_alloc_zero(a, (limit + 7) / 8)) == NULL)
+		if ((known = s->known->bits[d] = jj_alloc_zero(a, (limit + 7) / 8)) == NULL)
 			return false;
 		for (uint32_t i = 0; i < s->used[d]; i++)
 			known[i / 8] |= (uint8_t) (1 << i % 8);
-		s->known[d] = known;
-		s->patchy[d] = true;
 	}
 	for (uint32_t i = 0; i < n; i++)
 	{
@@ -112,7 +119,7 @@ add_segment(entropy_state *s, const jj_packet *p, uint32_t limit, const jj_alloc
 	if (off >= limit || n == 0 || used == limit)
 		return true;
 	n = n > limit - off ? limit - off : n;
-	if (off > used || s->patchy[d])
+	if (off > used || (s->known != NULL && s->known->bits[d] != NULL))
 		return append_patch(s, d, off, bytes, n, limit, a);
 	if (n <= used - off)
 		return true;
@@ -126,8 +133,7 @@ update(void *state, const jj_packet *p, const jj_work *w)
 	uint32_t	limit = w->options.entropy_sample_bytes;
 	uint32_t	left;
 
-	s->tcp |= p->proto == JJ_PROTO_TCP;
-	if (s->tcp)
+	if (p->proto == JJ_PROTO_TCP)
 		return !p->has_tcp || add_segment(s, p, limit, &w->allocator);
 	left = limit - s->used[p->dir];
 	if (left == 0 || p->payload_caplen == 0)
@@ -313,7 +319,7 @@ static bool
 emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 {
 	const entropy_state *s = state;
-	uint32_t	n = s->used[0] + s->used[1];
+	uint32_t	n = (uint32_t) s->used[0] + s->used[1];
 	byte_sums	sums[3];
 	const byte_sums *both = &sums[2];
 	double		h[2] = {0, 0};
@@ -351,11 +357,13 @@ free_state(void *state, const jj_allocator *a)
 {
 	entropy_state *s = state;
 
-	for (int d = 0; d < 2; d++)
-	{
-		jj_release(a, s->byte[d]);
-		jj_release(a, s->known[d]);
-	}
+	jj_release(a, s->byte[0]);
+	jj_release(a, s->byte[1]);
+	if (s->known == NULL)
+		return;
+	jj_release(a, s->known->bits[0]);
+	jj_release(a, s->known->bits[1]);
+	jj_release(a, s->known);
 }
 
 const jj_extractor jj_extract_entropy = {

@@ -44,6 +44,24 @@ jj_work_wants(const jj_work *w, jj_group group)
 	return w->groups >> group & 1;
 }
 
+/* Kinds of flows, by protocol and version of IP; bits of jj_extractor.kinds. */
+#define JJ_FOR_TCP 0x11
+#define JJ_FOR_ICMP 0x22
+#define JJ_FOR_OTHER 0xcc
+#define JJ_FOR_IPV6 0xf0
+#define JJ_KINDS 8
+
+/* The number of a flow's kind. */
+static inline unsigned
+jj_kind_of(const jj_key *key)
+{
+	unsigned	v6 = key->flags & JJ_KEY_IPV6 ? 4 : 0;
+
+	if (key->proto == JJ_PROTO_TCP)
+		return v6;
+	return v6 + (key->proto == JJ_PROTO_ICMP || key->proto == JJ_PROTO_ICMPV6 ? 1 : 2);
+}
+
 typedef struct jj_extractor
 {
 	jj_group	group;			/* JJ_GROUPS: no group, but the base of some */
@@ -54,8 +72,11 @@ typedef struct jj_extractor
 	/* bytes behind each flow record, zero when the flow starts */
 	size_t		state_size;
 
-	/* the state begins with a pointer, NULL or to a block of which each packet touches the first so many bytes; 0 = it doesn't */
-	size_t		fetch_size;
+	/* Kinds of flows (JJ_FOR_) whose packets it needs to see; 0 = all. */
+	uint8_t		kinds;
+
+	/* Begin to load what an update for a packet of this direction will touch beyond the state; optional. */
+	void		(*fetch) (const void *state, int dir);
 
 	/* One packet of the flow; p->t and p->dir are set. False without memory. */
 	bool		(*update) (void *state, const jj_packet *p, const jj_work *w);

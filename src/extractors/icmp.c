@@ -287,6 +287,7 @@ free_state(void *state, const jj_allocator *a)
 const jj_extractor jj_extract_icmp = {
 	.group = JJ_G_icmp,
 	.state_size = sizeof(icmp_state),
+	.kinds = JJ_FOR_ICMP,
 	.update = update,
 	.emit = emit,
 	.free_state = free_state,

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+/* One cache line. */
 typedef struct ip_state
 {
 	uint64_t	ttl_sum[2];
@@ -18,13 +19,15 @@ typedef struct ip_state
 	uint8_t		ttl_max[2];
 	uint8_t		ttl_last[2];
 	uint8_t		ttl_first[2];
-	uint8_t		local[2];		/* the first packet's destination says nothing about hops */
-	uint8_t		seen[2];
 	uint8_t		tos;			/* of the initiator's first packet */
+	uint8_t		bits;			/* SEEN and LOCAL of each direction, ANY_ID, and the flags from FLAGS_SHIFT on */
 	uint8_t		ecn;
-	uint8_t		flags;
-	uint8_t		any_id;
 } ip_state;
+
+#define SEEN(d) (1 << (d))
+#define LOCAL(d) (4 << (d))		/* the first packet's destination says nothing about hops */
+#define ANY_ID 16
+#define FLAGS_SHIFT 5
 
 /* Multicast, limited broadcast or link-local. */
 static bool
@@ -49,14 +52,13 @@ update(void *state, const jj_packet *p, const jj_work *w)
 	s->ttl_sum[d] += p->ttl;
 	if (p->ip_version == 4)
 	{
-		s->flags |= p->ip_flags;
+		s->bits |= (uint8_t) (p->ip_flags << FLAGS_SHIFT | (id != 0 ? ANY_ID : 0));
 		s->df += p->ip_flags >> 1 & 1;
-		s->any_id |= id != 0;
-		if (s->seen[d] && (uint16_t) (id - s->last_id[d]) > 1 && (uint16_t) (id - s->last_id[d]) < 32768)
+		if ((s->bits & SEEN(d)) && (uint16_t) (id - s->last_id[d]) > 1 && (uint16_t) (id - s->last_id[d]) < 32768)
 			s->id_gaps++;
 		s->last_id[d] = id;
 	}
-	if (JJ_LIKELY(s->seen[d]))
+	if (JJ_LIKELY(s->bits & SEEN(d)))
 	{
 		if (p->ttl != s->ttl_last[d])
 		{
@@ -70,9 +72,8 @@ update(void *state, const jj_packet *p, const jj_work *w)
 	}
 	else
 	{
-		s->seen[d] = true;
+		s->bits |= (uint8_t) (SEEN(d) | (is_local(p->dst, p->ip_version) ? LOCAL(d) : 0));
 		s->ttl_min[d] = s->ttl_max[d] = s->ttl_last[d] = s->ttl_first[d] = p->ttl;
-		s->local[d] = is_local(p->dst, p->ip_version);
 		if (d == 0)
 			s->tos = p->tos;
 	}
@@ -85,7 +86,7 @@ emit_hops(const ip_state *s, int d, jj_feature initial, jj_feature hops, jj_row 
 	int			ttl = s->ttl_first[d];
 	int			start = ttl <= 32 ? 32 : ttl <= 64 ? 64 : ttl <= 128 ? 128 : 255;
 
-	if (ttl <= 1 || s->local[d])
+	if (ttl <= 1 || (s->bits & LOCAL(d)))
 		return;
 	jj_row_int(row, initial, start);
 	jj_row_int(row, hops, start - ttl);
@@ -100,7 +101,7 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 
 	(void) fold;
 	(void) w;
-	if (s->seen[0])
+	if (s->bits & SEEN(0))
 	{
 		jj_row_int(row, JJ_F_ip_ttl_fwd_min, s->ttl_min[0]);
 		jj_row_int(row, JJ_F_ip_ttl_fwd_max, s->ttl_max[0]);
@@ -110,7 +111,7 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 		jj_row_int(row, JJ_F_ip_tos_value, s->tos);
 		jj_row_int(row, JJ_F_ip_dscp, s->tos >> 2);
 	}
-	if (s->seen[1])
+	if (s->bits & SEEN(1))
 	{
 		jj_row_int(row, JJ_F_ip_ttl_bwd_min, s->ttl_min[1]);
 		jj_row_int(row, JJ_F_ip_ttl_bwd_max, s->ttl_max[1]);
@@ -125,10 +126,10 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	jj_row_int(row, JJ_F_ip_version, jj_flow_version(f));
 	if (jj_flow_version(f) == 4)
 	{
-		jj_row_int(row, JJ_F_ip_flags, s->flags);
+		jj_row_int(row, JJ_F_ip_flags, s->bits >> FLAGS_SHIFT);
 		jj_row_int(row, JJ_F_ip_df_count, (int64_t) s->df);
 		jj_row_double(row, JJ_F_ip_df_ratio, (double) s->df / (double) packets);
-		if ((f->packets[0] >= 2 || f->packets[1] >= 2) && s->any_id)
+		if ((f->packets[0] >= 2 || f->packets[1] >= 2) && (s->bits & ANY_ID))
 			jj_row_int(row, JJ_F_ip_id_gaps, (int64_t) s->id_gaps);
 	}
 	return true;

@@ -10,8 +10,8 @@
 /* Protocol numbers of extension headers, distinct; the decoder knows eight. */
 #define MAX_HEADERS 8
 
-/* One cache line and a half; further labels only in flows whose label changes. */
-typedef struct ipv6_state
+/* Of an IPv6 flow. */
+typedef struct ipv6_flow
 {
 	uint64_t	dscp_seen;		/* one bit for each of the 64 values */
 	uint64_t	changes;
@@ -23,10 +23,15 @@ typedef struct ipv6_state
 	uint8_t		n_headers;
 	uint8_t		header[MAX_HEADERS];
 	jj_tally	more;			/* labels that are not a direction's first, by direction */
+} ipv6_flow;
+
+typedef struct ipv6_state
+{
+	ipv6_flow  *v6;				/* NULL in an IPv4 flow */
 } ipv6_state;
 
 static void
-note_headers(ipv6_state *s, const jj_packet *p)
+note_headers(ipv6_flow *s, const jj_packet *p)
 {
 	for (int i = 0; i < p->n_ext_headers; i++)
 	{
@@ -42,11 +47,11 @@ note_headers(ipv6_state *s, const jj_packet *p)
 static bool
 update(void *state, const jj_packet *p, const jj_work *w)
 {
-	ipv6_state *s = state;
+	ipv6_flow  *s = ((ipv6_state *) state)->v6;
 	int			d = p->dir;
 
-	if (p->ip_version != 6)
-		return true;
+	if (s == NULL && (s = ((ipv6_state *) state)->v6 = jj_alloc_zero(&w->allocator, sizeof(*s))) == NULL)
+		return false;
 	s->dscp_seen |= UINT64_C(1) << (p->tos >> 2);
 	if ((p->tos & 3) > s->ecn)
 		s->ecn = p->tos & 3;
@@ -70,7 +75,7 @@ update(void *state, const jj_packet *p, const jj_work *w)
 }
 
 static int64_t
-labels(const ipv6_state *s, int d)
+labels(const ipv6_flow *s, int d)
 {
 	int64_t		n = s->seen[d];
 
@@ -82,11 +87,11 @@ labels(const ipv6_state *s, int d)
 static bool
 emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 {
-	const ipv6_state *s = state;
+	const ipv6_flow *s = ((const ipv6_state *) state)->v6;
 	bool		v6 = jj_flow_version(f) == 6;
 	int64_t		packets = (int64_t) (f->packets[0] + f->packets[1]);
-	int64_t		fwd = labels(s, 0);
-	int64_t		bwd = labels(s, 1);
+	int64_t		fwd;
+	int64_t		bwd;
 	int			dscps = 0;
 	int16_t    *header;
 
@@ -96,8 +101,10 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	jj_row_int(row, JJ_F_ipv4_packet_count, v6 ? 0 : packets);
 	jj_row_double(row, JJ_F_ipv6_ratio, v6);
 	jj_row_int(row, JJ_F_is_ipv6_only, v6);
-	if (!v6)
+	if (s == NULL)
 		return true;
+	fwd = labels(s, 0);
+	bwd = labels(s, 1);
 	if (s->seen[0])
 	{
 		jj_row_int(row, JJ_F_ipv6_flow_label, s->first[0]);
@@ -119,14 +126,18 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 static void
 free_state(void *state, const jj_allocator *a)
 {
-	ipv6_state *s = state;
+	ipv6_flow  *s = ((ipv6_state *) state)->v6;
 
+	if (s == NULL)
+		return;
 	jj_tally_free(&s->more, a);
+	jj_release(a, s);
 }
 
 const jj_extractor jj_extract_ipv6_options = {
 	.group = JJ_G_ipv6_options,
 	.state_size = sizeof(ipv6_state),
+	.kinds = JJ_FOR_IPV6,
 	.update = update,
 	.emit = emit,
 	.free_state = free_state,

@@ -16,26 +16,32 @@ typedef struct mac_set
 	uint64_t	value[];
 } mac_set;
 
-/* One cache line and a half; sets only for flows whose addresses change. */
+/* What few flows have. */
+typedef struct mac_more
+{
+	mac_set    *src[2];			/* addresses of each direction that are not its first */
+	mac_set    *dst[2];
+	mac_set    *vlans;
+	uint32_t	broadcast;
+	uint32_t	multicast;
+} mac_more;
+
 typedef struct mac_state
 {
 	uint8_t		src[2][6];		/* first of each direction */
 	uint8_t		dst[2][6];
-	int32_t		eth_type;		/* of the first packet */
-	uint32_t	broadcast;
-	uint32_t	multicast;
+	uint16_t	eth_type;		/* of the first packet */
 	int16_t		vlan;			/* outermost id of the first packet, -1 if untagged */
-	uint8_t		has_src[2];
-	uint8_t		has_dst[2];
-	uint8_t		started;
-	uint8_t		first_src_known[2]; /* whether each direction's first packet had addresses */
-	uint8_t		first_dst_known[2];
-	uint8_t		seen[2];
-	uint8_t		any_vlan;
-	mac_set    *more_src[2];
-	mac_set    *more_dst[2];
-	mac_set    *more_vlans;
-	int16_t		first_vlan;		/* first outermost id of any packet, -1 if none */
+	int16_t		first_vlan;		/* first outermost id of any packet */
+	bool		started : 1;
+	bool		has_eth_type : 1;
+	bool		any_vlan : 1;
+	uint8_t		seen;			/* bits of directions; so are these: */
+	uint8_t		has_src;
+	uint8_t		has_dst;
+	uint8_t		first_src_known;	/* whether each direction's first packet had addresses */
+	uint8_t		first_dst_known;
+	mac_more   *more;			/* NULL until needed */
 } mac_state;
 
 static uint64_t
@@ -91,16 +97,53 @@ set_add(mac_set **set, uint64_t value, const jj_allocator *a)
 	return true;
 }
 
-static bool
-note_address(uint8_t first[6], uint8_t *has, mac_set **more, const uint8_t mac[6], const jj_allocator *a)
+/* NULL without memory. */
+static mac_more *
+more_of(mac_state *s, const jj_allocator *a)
 {
-	if (!*has)
+	if (s->more == NULL)
+		s->more = jj_alloc_zero(a, sizeof(mac_more));
+	return s->more;
+}
+
+/* A source or destination address; false without memory. */
+static bool
+note_src(mac_state *s, int d, const uint8_t mac[6], const jj_allocator *a)
+{
+	if (JJ_LIKELY((s->has_src >> d & 1) && memcmp(s->src[d], mac, 6) == 0))
+		return true;
+	if (!(s->has_src >> d & 1))
 	{
-		memcpy(first, mac, 6);
-		*has = true;
+		memcpy(s->src[d], mac, 6);
+		s->has_src |= (uint8_t) (1 << d);
 		return true;
 	}
-	return memcmp(first, mac, 6) == 0 || set_add(more, number_of(mac), a);
+	return more_of(s, a) != NULL && set_add(&s->more->src[d], number_of(mac), a);
+}
+
+static bool
+note_dst(mac_state *s, int d, const uint8_t mac[6], const jj_allocator *a)
+{
+	static const uint8_t all_ones[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+	if (JJ_UNLIKELY(mac[0] & 1))
+	{
+		if (more_of(s, a) == NULL)
+			return false;
+		if (memcmp(mac, all_ones, 6) == 0)
+			s->more->broadcast++;
+		else
+			s->more->multicast++;
+	}
+	if (JJ_LIKELY((s->has_dst >> d & 1) && memcmp(s->dst[d], mac, 6) == 0))
+		return true;
+	if (!(s->has_dst >> d & 1))
+	{
+		memcpy(s->dst[d], mac, 6);
+		s->has_dst |= (uint8_t) (1 << d);
+		return true;
+	}
+	return more_of(s, a) != NULL && set_add(&s->more->dst[d], number_of(mac), a);
 }
 
 static bool
@@ -112,45 +155,32 @@ note_vlan(mac_state *s, int16_t vlan, const jj_allocator *a)
 		s->first_vlan = vlan;
 		return true;
 	}
-	return vlan == s->first_vlan || set_add(&s->more_vlans, (uint64_t) vlan, a);
+	return vlan == s->first_vlan || (more_of(s, a) != NULL && set_add(&s->more->vlans, (uint64_t) vlan, a));
 }
 
 static bool
 update(void *state, const jj_packet *p, const jj_work *w)
 {
-	static const uint8_t all_ones[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	mac_state  *s = state;
 	int			d = p->dir;
 
-	if (!s->started)
+	if (JJ_UNLIKELY(!(s->seen >> d & 1)))
 	{
-		s->started = true;
-		s->eth_type = p->eth_type;
-		s->vlan = p->n_vlans > 0 ? (int16_t) p->vlans[0] : -1;
-	}
-	if (!s->seen[d])
-	{
-		s->seen[d] = true;
-		s->first_src_known[d] = p->has_src_mac;
-		s->first_dst_known[d] = p->has_dst_mac;
+		if (!s->started)
+		{
+			s->started = true;
+			s->has_eth_type = p->eth_type >= 0;
+			s->eth_type = (uint16_t) p->eth_type;
+			s->vlan = p->n_vlans > 0 ? (int16_t) p->vlans[0] : -1;
+		}
+		s->seen |= (uint8_t) (1 << d);
+		s->first_src_known |= (uint8_t) (p->has_src_mac << d);
+		s->first_dst_known |= (uint8_t) (p->has_dst_mac << d);
 	}
 	if (p->n_vlans > 0 && !note_vlan(s, (int16_t) p->vlans[0], &w->allocator))
 		return false;
-	if (p->has_src_mac && !note_address(s->src[d], &s->has_src[d], &s->more_src[d], p->src_mac, &w->allocator))
-		return false;
-	if (p->has_dst_mac)
-	{
-		if (!note_address(s->dst[d], &s->has_dst[d], &s->more_dst[d], p->dst_mac, &w->allocator))
-			return false;
-		if (p->dst_mac[0] & 1)
-		{
-			if (memcmp(p->dst_mac, all_ones, 6) == 0)
-				s->broadcast++;
-			else
-				s->multicast++;
-		}
-	}
-	return true;
+	return (!p->has_src_mac || note_src(s, d, p->src_mac, &w->allocator))
+		&& (!p->has_dst_mac || note_dst(s, d, p->dst_mac, &w->allocator));
 }
 
 static int64_t
@@ -160,10 +190,10 @@ distinct(bool has, const mac_set *more)
 }
 
 static int64_t
-widest(const uint8_t has[2], mac_set *const more[2])
+widest(uint8_t has, mac_set *const more[2])
 {
-	int64_t		a = distinct(has[0], more[0]);
-	int64_t		b = distinct(has[1], more[1]);
+	int64_t		a = distinct(has & 1, more[0]);
+	int64_t		b = distinct(has >> 1 & 1, more[1]);
 
 	return a > b ? a : b;
 }
@@ -171,12 +201,14 @@ widest(const uint8_t has[2], mac_set *const more[2])
 static bool
 emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 {
+	static const mac_more none = {.broadcast = 0};
 	const mac_state *s = state;
-	bool		fwd = s->seen[0];
-	bool		src_known = fwd ? s->first_src_known[0] : s->first_dst_known[1];
-	bool		dst_known = fwd ? s->first_dst_known[0] : s->first_src_known[1];
-	int64_t		unique_src = widest(s->has_src, s->more_src);
-	int64_t		unique_dst = widest(s->has_dst, s->more_dst);
+	const mac_more *more = s->more != NULL ? s->more : &none;
+	bool		fwd = s->seen & 1;
+	bool		src_known = fwd ? s->first_src_known & 1 : s->first_dst_known >> 1 & 1;
+	bool		dst_known = fwd ? s->first_dst_known & 1 : s->first_src_known >> 1 & 1;
+	int64_t		unique_src = widest(s->has_src, more->src);
+	int64_t		unique_dst = widest(s->has_dst, more->dst);
 
 	(void) f;
 	(void) fold;
@@ -185,18 +217,18 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 		jj_row_put(row, JJ_F_mac_src, fwd ? s->src[0] : s->dst[1], 6);
 	if (dst_known)
 		jj_row_put(row, JJ_F_mac_dst, fwd ? s->dst[0] : s->src[1], 6);
-	if (s->eth_type >= 0)
+	if (s->has_eth_type)
 		jj_row_int(row, JJ_F_mac_eth_type, s->eth_type);
 	if (s->vlan >= 0)
 		jj_row_int(row, JJ_F_mac_vlan_id, s->vlan);
-	jj_row_int(row, JJ_F_mac_vlan_count, distinct(s->any_vlan, s->more_vlans));
+	jj_row_int(row, JJ_F_mac_vlan_count, distinct(s->any_vlan, more->vlans));
 	if (unique_src > 0)
 		jj_row_int(row, JJ_F_mac_unique_src_count, unique_src);
 	if (unique_dst > 0)
 	{
 		jj_row_int(row, JJ_F_mac_unique_dst_count, unique_dst);
-		jj_row_int(row, JJ_F_mac_broadcast_count, s->broadcast);
-		jj_row_int(row, JJ_F_mac_multicast_count, s->multicast);
+		jj_row_int(row, JJ_F_mac_broadcast_count, more->broadcast);
+		jj_row_int(row, JJ_F_mac_multicast_count, more->multicast);
 	}
 	if (unique_src > 0 || unique_dst > 0)
 		jj_row_int(row, JJ_F_mac_stat, src_known | dst_known << 1 | (unique_src > 1) << 2 | (unique_dst > 1) << 3
@@ -207,14 +239,17 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 static void
 free_state(void *state, const jj_allocator *a)
 {
-	mac_state  *s = state;
+	mac_more   *more = ((mac_state *) state)->more;
 
+	if (more == NULL)
+		return;
 	for (int d = 0; d < 2; d++)
 	{
-		jj_release(a, s->more_src[d]);
-		jj_release(a, s->more_dst[d]);
+		jj_release(a, more->src[d]);
+		jj_release(a, more->dst[d]);
 	}
-	jj_release(a, s->more_vlans);
+	jj_release(a, more->vlans);
+	jj_release(a, more);
 }
 
 const jj_extractor jj_extract_mac = {

@@ -10,8 +10,8 @@
 
 typedef struct padding_state
 {
-	uint64_t	tcp_data;		/* TCP packets with payload */
-	uint64_t	tor_cells;
+	uint32_t	tcp_data;		/* TCP packets with payload */
+	uint32_t	tor_cells;
 } padding_state;
 
 typedef struct padding_fold
@@ -147,7 +147,7 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	int64_t		overhead = (int64_t) (bytes - f->payload[0] - f->payload[1]);
 	bool		constant_size;
 	bool		constant_rate = false;
-	bool		tor = s->tcp_data >= 2 && s->tor_cells * 10 >= s->tcp_data * 7;
+	bool		tor = s->tcp_data >= 2 && s->tor_cells * UINT64_C(10) >= s->tcp_data * UINT64_C(7);
 
 	(void) w;
 	jj_lengths_sum(a->lengths);
@@ -176,7 +176,7 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	}
 	if (f->key.proto == JJ_PROTO_TCP)
 	{
-		jj_row_int(row, JJ_F_tor_cell_count, (int64_t) s->tor_cells);
+		jj_row_int(row, JJ_F_tor_cell_count, s->tor_cells);
 		if (s->tcp_data > 0)
 			jj_row_double(row, JJ_F_tor_cell_ratio, (double) s->tor_cells / (double) s->tcp_data);
 		if (s->tcp_data >= 2)
@@ -205,6 +205,7 @@ free_fold(void *fold, const jj_allocator *al)
 const jj_extractor jj_extract_padding = {
 	.group = JJ_G_padding,
 	.state_size = sizeof(padding_state),
+	.kinds = JJ_FOR_TCP,
 	.update = update,
 	.fold_size = sizeof(padding_fold),
 	.fold = fold,

@@ -156,6 +156,7 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 const jj_extractor jj_extract_tcp = {
 	.group = JJ_G_tcp,
 	.state_size = sizeof(tcp_state),
+	.kinds = JJ_FOR_TCP,
 	.update = update,
 	.emit = emit,
 };

@@ -3,7 +3,6 @@
  */
 #include "extractors/tcp_analysis.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #define FAST_NS INT64_C(20000000)	/* a fast retransmission follows its duplicate ACKs within 20 ms */
@@ -761,6 +760,23 @@ update(void *state, const jj_packet *p, const jj_work *w)
 }
 
 static void
+fetch(const void *state, int dir)
+{
+	const jj_tcp_analysis *t = jj_tcp_analysis_of(state);
+	const char *own;
+
+	if (t == NULL)
+		return;
+	own = (const char *) &t->side[dir];
+	JJ_PREFETCH(t);
+	for (size_t o = 0; o < sizeof(jj_tcp_side); o += 64)
+		JJ_PREFETCH(own + o);
+	JJ_PREFETCH(&t->side[1 - dir]);
+	JJ_PREFETCH(&t->ack_rtt);
+	JJ_PREFETCH(&t->ts_rtt);
+}
+
+static void
 free_state(void *state, const jj_allocator *a)
 {
 	jj_tcp_analysis *t = *(jj_tcp_analysis **) state;
@@ -780,7 +796,8 @@ free_state(void *state, const jj_allocator *a)
 const jj_extractor jj_analyse_tcp = {
 	.group = JJ_GROUPS,
 	.state_size = sizeof(jj_tcp_analysis *),
-	.fetch_size = offsetof(jj_tcp_analysis, ts_rtt),
+	.kinds = JJ_FOR_TCP,
+	.fetch = fetch,
 	.update = update,
 	.free_state = free_state,
 };

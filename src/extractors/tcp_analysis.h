@@ -120,6 +120,7 @@ typedef struct jj_tcp_side
 /* What few segments of a direction touch. */
 typedef struct jj_tcp_rest
 {
+	int64_t		ts_first_t;
 	jj_tcp_wait *unacked;		/* blocks of queues that are long */
 	jj_tcp_wait *tsvals;
 	jj_tcp_syn *syn;
@@ -143,10 +144,9 @@ typedef struct jj_tcp_rest
 	bool		mp_join : 1;
 	bool		mp_dss : 1;
 
-	/* the first timestamps */
+	/* the first timestamps; ts_first_t is the time of ts_first */
 	uint32_t	ecr_first;
 	uint32_t	ts_first;
-	int64_t		ts_first_t;
 
 	uint32_t	retrans;
 	uint32_t	fast;

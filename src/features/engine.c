@@ -13,8 +13,15 @@
 
 #define MAX_ACTIVE 32
 #define MAX_FETCH 2
-#define FIRST_SAMPLES 8
-#define SAMPLE_CLASSES 8		/* blocks of 8 to 1024 samples are kept for the next flow */
+#define FIRST_SAMPLES 7			/* with the pool's header two cache lines; twice as many lines follow */
+
+/* Update functions and the offsets of their states in the flow record. */
+typedef struct calls
+{
+	unsigned	n;
+	bool		(*update[MAX_ACTIVE]) (void *state, const jj_packet *p, const jj_work *w);
+	size_t		offset[MAX_ACTIVE];
+} calls;
 
 struct jj_engine
 {
@@ -34,13 +41,10 @@ struct jj_engine
 	size_t		state_offset[MAX_ACTIVE];	/* in the flow record */
 	size_t		fold_offset[MAX_ACTIVE];	/* in the block of accumulators */
 	unsigned	n_fetch;
-	unsigned	fetch[MAX_FETCH];	/* extractors whose blocks are fetched ahead */
-	unsigned	n_updates;
-	unsigned	update[MAX_ACTIVE]; /* those that see each packet */
+	unsigned	fetch[MAX_FETCH];	/* extractors that fetch ahead */
+	calls		updates[JJ_KINDS];	/* of packets of each kind of flow */
 	size_t		fold_size;		/* 0: no extractor needs samples */
 	void	   *fold;			/* accumulators for flows within max_samples */
-
-	jj_sample  *spare[SAMPLE_CLASSES];	/* lists of unused blocks, linked through their first bytes */
 
 	char	  **source;			/* names, by jj_flow.capture */
 	uint32_t	sources;
@@ -121,7 +125,7 @@ group_wanted(const jj_feature_set *s, jj_group group)
 static size_t
 aligned(size_t size)
 {
-	return (size + 15) & ~(size_t) 15;
+	return (size + 7) & ~(size_t) 7;
 }
 
 /* Put an extractor into use, after its base; its number. *record is the bytes of a flow record so far. */
@@ -148,10 +152,16 @@ activate(jj_engine *e, const jj_extractor *x, size_t *record)
 	e->active[i] = x;
 	e->fold_offset[i] = e->fold_size;
 	e->fold_size += aligned(x->fold_size);
-	if (x->fetch_size != 0 && e->n_fetch < MAX_FETCH)
+	if (x->fetch != NULL && e->n_fetch < MAX_FETCH)
 		e->fetch[e->n_fetch++] = i;
-	if (x->update != NULL)
-		e->update[e->n_updates++] = i;
+	for (unsigned kind = 0; x->update != NULL && kind < JJ_KINDS; kind++)
+		if (x->kinds == 0 || x->kinds >> kind & 1)
+		{
+			calls	   *c = &e->updates[kind];
+
+			c->update[c->n] = x->update;
+			c->offset[c->n++] = e->state_offset[i];
+		}
 	e->n_active++;
 	return i;
 }
@@ -160,7 +170,7 @@ activate(jj_engine *e, const jj_extractor *x, size_t *record)
 static size_t
 choose_extractors(jj_engine *e)
 {
-	size_t		record = aligned(sizeof(jj_flow));
+	size_t		record = JJ_FLOW_BYTES;
 
 	for (unsigned i = 0; i < jj_extractor_count; i++)
 		if (e->work.groups >> jj_extractor_table[i]->group & 1)
@@ -171,7 +181,7 @@ choose_extractors(jj_engine *e)
 size_t
 jj_engine_flow_bytes(const jj_options *o)
 {
-	size_t		record = aligned(sizeof(jj_flow));
+	size_t		record = JJ_FLOW_BYTES;
 
 	for (unsigned i = 0; i < jj_extractor_count; i++)
 	{
@@ -279,77 +289,21 @@ note_samples(jj_engine *e, int64_t packets)
 		e->counters.memory_peak = e->counters.memory_flows;
 }
 
-/* The class of a block of samples, or -1 if it is too large to be kept. */
-static int
-sample_class(uint32_t room)
-{
-	for (int i = 0; i < SAMPLE_CLASSES; i++)
-		if (room == (uint32_t) FIRST_SAMPLES << i)
-			return i;
-	return -1;
-}
-
-static jj_sample *
-next_spare(const jj_sample *block)
-{
-	jj_sample  *next;
-
-	memcpy(&next, block, sizeof(jj_sample *));
-	return next;
-}
-
-static jj_sample *
-take_samples(jj_engine *e, uint32_t room)
-{
-	int			class = sample_class(room);
-	jj_sample  *block;
-
-	if (class < 0 || e->spare[class] == NULL)
-	{
-		block = jj_alloc(&e->allocator, sizeof(jj_sample) * room);
-		if (block != NULL)
-			note_samples(e, room);
-		return block;
-	}
-	block = e->spare[class];
-	e->spare[class] = next_spare(block);
-	return block;
-}
-
-static void
-return_samples(jj_engine *e, jj_sample *block, uint32_t room)
-{
-	int			class = sample_class(room);
-
-	if (block == NULL)
-		return;
-	if (class < 0)
-	{
-		note_samples(e, -(int64_t) room);
-		jj_release(&e->allocator, block);
-		return;
-	}
-	memcpy((void *) block, &e->spare[class], sizeof(jj_sample *));
-	e->spare[class] = block;
-}
-
 /* Room for one more sample: a larger block, or the samples so far go into the accumulators. */
 static bool
 make_sample_room(jj_engine *e, jj_flow *f)
 {
 	uint32_t	max = e->work.options.max_samples;
-	uint32_t	room = f->sample_room == 0 ? FIRST_SAMPLES : f->sample_room * 2;
+	uint32_t	room = f->sample_room == 0 ? FIRST_SAMPLES : f->sample_room * 2 + 1;
 	jj_sample  *grown;
 
 	if (f->sample_room < max)
 	{
 		room = room > max ? max : room;
-		grown = take_samples(e, room);
+		grown = jj_regrow(&e->work.allocator, f->sample, sizeof(jj_sample) * f->n_samples, sizeof(jj_sample) * room);
 		if (grown == NULL)
 			return false;
-		if (f->sample != NULL)
-			memcpy(grown, f->sample, sizeof(jj_sample) * f->n_samples);
-		return_samples(e, f->sample, f->sample_room);
+		note_samples(e, (int64_t) room - f->sample_room);
 		f->sample = grown;
 		f->sample_room = room;
 		return true;
@@ -381,8 +335,10 @@ add_sample(jj_engine *e, jj_flow *f, const jj_packet *p)
 static inline bool
 update_states(jj_engine *e, jj_flow *f, const jj_packet *p)
 {
-	for (unsigned i = 0; i < e->n_updates; i++)
-		if (!e->active[e->update[i]]->update(state_of(e, f, e->update[i]), p, &e->work))
+	const calls *c = &e->updates[jj_kind_of(&f->key)];
+
+	for (unsigned i = 0; i < c->n; i++)
+		if (!c->update[i]((char *) f + c->offset[i], p, &e->work))
 			return false;
 	return true;
 }
@@ -500,19 +456,14 @@ observe_frame(jj_engine *e, uint32_t i, uint32_t n, jj_skip skip)
 	}
 }
 
-/* Begin to load the blocks that states of extractors point to. */
-static void
-fetch_blocks(const jj_engine *e, const jj_flow *f)
+/* Begin to load what the extractors will touch beyond the flow record. */
+static inline void
+fetch_blocks(const jj_engine *e, const jj_lookup *l)
 {
-	for (unsigned i = 0; i < e->n_fetch; i++)
-	{
-		const char *block;
+	const jj_flow *f = jj_table_flow(&e->table, l->likely);
 
-		memcpy(&block, state_of(e, f, e->fetch[i]), sizeof(block));
-		if (block != NULL)
-			for (size_t o = 0; o < e->active[e->fetch[i]]->fetch_size; o += 64)
-				JJ_PREFETCH(block + o);
-	}
+	for (unsigned i = 0; i < e->n_fetch; i++)
+		e->active[e->fetch[i]]->fetch(state_of(e, f, e->fetch[i]), l->src_is_lo != f->init_is_lo);
 }
 
 /* A packet of flow f, the n-th so far, or of none. */
@@ -737,7 +688,7 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 	{
 		jj_table_prefetch_rest(t, &e->lookup[i]);
 		if (e->n_fetch > 0 && e->lookup[i].likely != JJ_NO_FLOW)
-			fetch_blocks(e, jj_table_flow(t, e->lookup[i].likely));
+			fetch_blocks(e, &e->lookup[i]);
 	}
 	for (uint32_t i = 0; i < taken; i++)
 	{
@@ -769,7 +720,8 @@ free_flow(jj_engine *e, jj_flow *f)
 		free_folds(e, f->folded);
 		jj_release(&e->work.allocator, f->folded);
 	}
-	return_samples(e, f->sample, f->sample_room);
+	jj_release(&e->work.allocator, f->sample);
+	note_samples(e, -(int64_t) f->sample_room);
 	f->sample = NULL;
 	jj_table_forget(&e->table, f);
 }
@@ -837,14 +789,6 @@ jj_engine_close(jj_engine *e)
 	}
 	jj_table_free(&e->table);
 	jj_release(&a, e->told);
-	for (int i = 0; i < SAMPLE_CLASSES; i++)
-		while (e->spare[i] != NULL)
-		{
-			jj_sample  *block = e->spare[i];
-
-			e->spare[i] = next_spare(block);
-			jj_release(&a, block);
-		}
 	for (uint32_t i = 0; i < e->sources; i++)
 		jj_release(&a, e->source[i]);
 	jj_release(&a, e->source);

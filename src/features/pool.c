@@ -1,11 +1,17 @@
 /*
- * Pooled blocks. In front of each stands its size.
+ * Pooled blocks. Each begins with a header that says how many lines it has, on
+ * the line that its user touches anyway.
  */
 #include "features/pool.h"
 
 #include <string.h>
 
-#define HEADER sizeof(uint64_t)
+typedef struct header
+{
+	_Alignas(max_align_t) uint64_t lines;	/* 0: not pooled */
+} header;
+
+_Static_assert(sizeof(header) == JJ_POOL_HEADER, "the header is what pool.h says");
 
 static void *
 pop(void **list)
@@ -33,9 +39,9 @@ add_chunk(jj_pool *pool)
 		return false;
 	push(&pool->chunks, chunk);
 
-	/* the first block behind the link and its own header, on a line */
-	skip = JJ_POOL_LINE - (size_t) ((uintptr_t) (chunk + sizeof(void *) + HEADER) % JJ_POOL_LINE);
-	pool->next = chunk + sizeof(void *) + HEADER + skip % JJ_POOL_LINE;
+	/* behind the link, on a line */
+	skip = JJ_POOL_LINE - (size_t) ((uintptr_t) (chunk + sizeof(void *)) % JJ_POOL_LINE);
+	pool->next = chunk + sizeof(void *) + skip % JJ_POOL_LINE;
 	pool->lines = (size_t) (chunk + JJ_POOL_CHUNK - pool->next) / JJ_POOL_LINE;
 	return true;
 }
@@ -45,48 +51,40 @@ pool_alloc(void *ctx, size_t size)
 {
 	jj_pool    *pool = ctx;
 	size_t		lines;
-	uint64_t	noted = size;
-	char	   *block;
+	header	   *h;
 
-	if (size > SIZE_MAX - HEADER - JJ_POOL_LINE)
+	if (size > SIZE_MAX - sizeof(header) - JJ_POOL_LINE)
 		return NULL;
-	lines = (size + HEADER + JJ_POOL_LINE - 1) / JJ_POOL_LINE;
+	lines = (size + sizeof(header) + JJ_POOL_LINE - 1) / JJ_POOL_LINE;
 	if (lines > JJ_POOL_CLASSES)
 	{
-		block = jj_alloc(&pool->under, size + HEADER);
-		if (block == NULL)
+		h = jj_alloc(&pool->under, size + sizeof(header));
+		if (h == NULL)
 			return NULL;
-		memcpy(block, &noted, HEADER);
-		return block + HEADER;
+		h->lines = 0;
+		return h + 1;
 	}
 	if (pool->spare[lines] != NULL)
-		block = pop(&pool->spare[lines]);
-	else
-	{
-		if (pool->lines < lines && !add_chunk(pool))
-			return NULL;
-		block = pool->next;
-		pool->next += lines * JJ_POOL_LINE;
-		pool->lines -= lines;
-	}
-	memcpy(block - HEADER, &noted, HEADER);
-	return block;
+		return pop(&pool->spare[lines]);
+	if (pool->lines < lines && !add_chunk(pool))
+		return NULL;
+	h = (header *) pool->next;
+	h->lines = lines;
+	pool->next += lines * JJ_POOL_LINE;
+	pool->lines -= lines;
+	return h + 1;
 }
 
 static void
 pool_release(void *ctx, void *block)
 {
 	jj_pool    *pool = ctx;
-	char	   *header = (char *) block - HEADER;
-	uint64_t	size;
-	size_t		lines;
+	header	   *h = (header *) block - 1;
 
-	memcpy(&size, header, HEADER);
-	lines = ((size_t) size + HEADER + JJ_POOL_LINE - 1) / JJ_POOL_LINE;
-	if (lines > JJ_POOL_CLASSES)
-		jj_release(&pool->under, header);
+	if (h->lines == 0)
+		jj_release(&pool->under, h);
 	else
-		push(&pool->spare[lines], block);
+		push(&pool->spare[h->lines], block);
 }
 
 jj_allocator

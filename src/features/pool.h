@@ -7,7 +7,8 @@
 
 #include "features/base.h"
 
-#define JJ_POOL_LINE 64			/* bytes of a cache line; blocks start at one */
+#define JJ_POOL_LINE 64			/* bytes of a cache line; blocks share none */
+#define JJ_POOL_HEADER 16		/* of which the first so many are the pool's */
 #define JJ_POOL_CLASSES 16		/* blocks of 1 to 16 lines are pooled, larger ones are not */
 #define JJ_POOL_CHUNK (64 * 1024)	/* bytes taken from the allocator at a time */
 

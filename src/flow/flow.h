@@ -55,19 +55,25 @@ typedef struct jj_encapsulation
 #define JJ_KNOWN_ACK 16
 
 /*
- * Four cache lines, the ones that every packet touches first; the states of
- * the enabled extractors follow. [0] is the initiator's direction.
+ * Four cache lines; every packet touches the first three. The states of the
+ * enabled extractors follow. [0] is the initiator's direction.
  */
 typedef struct jj_flow
 {
 	jj_key		key;
 	uint32_t	hash;
-	uint32_t	lru_prev;
-	uint32_t	lru_next;
-	uint8_t		init_is_lo;		/* the initiator is key.lo */
-	uint8_t		closed;			/* TCP close seen, lingering */
+	uint32_t	self;			/* number of this record in the table */
 	uint8_t		end_reason;		/* jj_end_reason; of a closed flow that lingers, why it closed */
-	uint8_t		live;			/* in the table */
+	uint8_t		tcp_known;
+	uint8_t		seen;
+	uint8_t		n_labels;
+	bool		used : 1;		/* the record belongs to a flow */
+	bool		live : 1;		/* in the table */
+	bool		closed : 1;		/* TCP close seen, lingering */
+	bool		late : 1;		/* its last packet came late: it is in the list of this name */
+	bool		unwanted : 1;	/* it doesn't meet the conditions of the selection: no features, no row */
+	bool		init_is_lo : 1; /* the initiator is key.lo */
+	bool		first_dir : 1;
 
 	int64_t		start;			/* ns since the epoch */
 	int64_t		clock;			/* flow clock of the last packet, ns since start */
@@ -84,21 +90,10 @@ typedef struct jj_flow
 	int64_t		closed_at;		/* ns since start */
 	uint32_t	fragments;
 	uint32_t	truncated;
-	uint8_t		tcp_known;
-	uint8_t		seen;
-	uint8_t		first_dir;
-	uint8_t		n_labels;
-	uint8_t		used;			/* the record belongs to a flow */
-	uint8_t		late;			/* its last packet came late: it is in the list of this name */
-	uint8_t		unwanted;		/* it doesn't meet the conditions of the selection: no features, no row */
-	uint32_t	self;			/* number of this record in the table */
-
-	uint64_t	number;			/* capture and frame of the first packet: the order of flows that end at once */
-	uint64_t	first_frame;
 	jj_encapsulation *encapsulation;
+
+	uint64_t	first_frame;
 	void	   *folded;			/* accumulators of a flow beyond max_samples */
-	uint32_t	closed_prev;
-	uint32_t	closed_next;
 	uint32_t	capture;		/* index of the source's name */
 	int16_t		first_icmp_type;
 	int16_t		first_icmp_code;
@@ -106,6 +101,18 @@ typedef struct jj_flow
 	int32_t		dst_port;
 	uint8_t		labels[JJ_MAX_LABELS];	/* of the first packet */
 } jj_flow;
+
+#define JJ_FLOW_HOT 192			/* bytes of the first three lines */
+#define JJ_FLOW_BYTES 256		/* the extractors' states begin there */
+
+_Static_assert(sizeof(jj_flow) <= JJ_FLOW_BYTES, "a flow has four cache lines");
+
+/* Capture and frame of the first packet: the order of flows that end at once. */
+static inline uint64_t
+jj_flow_number(const jj_flow *f)
+{
+	return (uint64_t) f->capture << 40 | f->first_frame;
+}
 
 static inline int
 jj_flow_version(const jj_flow *f)

@@ -42,36 +42,39 @@ jj_end_reason_ipfix(jj_end_reason reason)
 
 /* ---- lists */
 
-#define LIST_FUNCTIONS(name, prev, next) \
-static void \
-name##_append(jj_table *t, jj_list *l, uint32_t i) \
-{ \
-	jj_flow    *f = jj_table_flow(t, i); \
-\
-	f->prev = l->tail; \
-	f->next = JJ_NO_FLOW; \
-	if (l->tail != JJ_NO_FLOW) \
-		jj_table_flow(t, l->tail)->next = i; \
-	else \
-		l->head = i; \
-	l->tail = i; \
-} \
-\
-static void \
-name##_remove(jj_table *t, jj_list *l, const jj_flow *f) \
-{ \
-	if (f->prev != JJ_NO_FLOW) \
-		jj_table_flow(t, f->prev)->next = f->next; \
-	else \
-		l->head = f->next; \
-	if (f->next != JJ_NO_FLOW) \
-		jj_table_flow(t, f->next)->prev = f->prev; \
-	else \
-		l->tail = f->prev; \
+static void
+list_append(jj_list *l, jj_link *link, uint32_t i)
+{
+	link[i].prev = l->tail;
+	link[i].next = JJ_NO_FLOW;
+	if (l->tail != JJ_NO_FLOW)
+		link[l->tail].next = i;
+	else
+		l->head = i;
+	l->tail = i;
 }
 
-LIST_FUNCTIONS(lru, lru_prev, lru_next)
-LIST_FUNCTIONS(closed, closed_prev, closed_next)
+static void
+list_remove(jj_list *l, jj_link *link, uint32_t i)
+{
+	uint32_t	prev = link[i].prev;
+	uint32_t	next = link[i].next;
+
+	if (prev != JJ_NO_FLOW)
+		link[prev].next = next;
+	else
+		l->head = next;
+	if (next != JJ_NO_FLOW)
+		link[next].prev = prev;
+	else
+		l->tail = prev;
+}
+
+static inline jj_list *
+list_of(jj_table *t, bool late)
+{
+	return late ? &t->late : &t->lru;
+}
 
 /* ---- index */
 
@@ -179,6 +182,79 @@ reserve_bucket(jj_table *t)
 
 /* ---- records */
 
+/* Links for as many flows as there are records. */
+static bool
+reserve_links(jj_table *t)
+{
+	uint32_t	room = t->slabs * JJ_SLAB_FLOWS;
+	uint32_t	more = t->link_room == 0 ? 4 * JJ_SLAB_FLOWS : t->link_room * 2;
+	jj_link    *used;
+	jj_link    *closed;
+
+	if (room <= t->link_room)
+		return true;
+	used = jj_alloc(&t->allocator, sizeof(*used) * more);
+	closed = used == NULL ? NULL : jj_alloc(&t->allocator, sizeof(*closed) * more);
+	if (closed == NULL)
+	{
+		jj_release(&t->allocator, used);
+		return false;
+	}
+	if (t->link_room > 0)
+	{
+		memcpy(used, t->used_link, sizeof(*used) * t->link_room);
+		memcpy(closed, t->closed_link, sizeof(*closed) * t->link_room);
+	}
+	jj_release(&t->allocator, t->used_link);
+	jj_release(&t->allocator, t->closed_link);
+	note_memory(t, (int64_t) (2 * sizeof(jj_link) * (more - t->link_room)));
+	t->used_link = used;
+	t->closed_link = closed;
+	t->link_room = more;
+	return true;
+}
+
+/* Room for one more pointer in the lists of slabs. */
+static bool
+reserve_slab(jj_table *t)
+{
+	uint32_t	room = t->slab_room == 0 ? 64 : t->slab_room * 2;
+	uint8_t   **slab;
+	void	  **block;
+
+	if (t->slabs < t->slab_room)
+		return true;
+	slab = jj_regrow(&t->allocator, t->slab, sizeof(*slab) * t->slabs, sizeof(*slab) * room);
+	if (slab == NULL)
+		return false;
+	t->slab = slab;
+	block = jj_regrow(&t->allocator, t->slab_block, sizeof(*block) * t->slabs, sizeof(*block) * room);
+	if (block == NULL)
+		return false;
+	t->slab_block = block;
+	t->slab_room = room;
+	return true;
+}
+
+#define LINE 64
+
+static bool
+add_slab(jj_table *t)
+{
+	size_t		size = t->record_size * JJ_SLAB_FLOWS + LINE;
+	uint8_t    *block;
+
+	if (!reserve_slab(t))
+		return false;
+	block = jj_alloc(&t->allocator, size);
+	if (block == NULL)
+		return false;
+	t->slab_block[t->slabs] = block;
+	t->slab[t->slabs++] = block + (LINE - (uintptr_t) block % LINE) % LINE;
+	note_memory(t, (int64_t) size);
+	return true;
+}
+
 static uint32_t
 new_record(jj_table *t)
 {
@@ -186,32 +262,14 @@ new_record(jj_table *t)
 
 	if (i != JJ_NO_FLOW)
 	{
-		t->free_flow = jj_table_flow(t, i)->lru_next;
+		t->free_flow = t->used_link[i].next;
 		return i;
 	}
 	i = t->next_flow;
-	if (i / JJ_SLAB_FLOWS == t->slabs)
-	{
-		uint8_t    *slab;
-
-		if (i >= JJ_NO_FLOW - JJ_SLAB_FLOWS)
-			return JJ_NO_FLOW;
-		if (t->slabs == t->slab_room)
-		{
-			uint32_t	room = t->slab_room == 0 ? 64 : t->slab_room * 2;
-			uint8_t   **grown = jj_regrow(&t->allocator, t->slab, sizeof(*grown) * t->slabs, sizeof(*grown) * room);
-
-			if (grown == NULL)
-				return JJ_NO_FLOW;
-			t->slab = grown;
-			t->slab_room = room;
-		}
-		slab = jj_alloc(&t->allocator, t->record_size * JJ_SLAB_FLOWS);
-		if (slab == NULL)
-			return JJ_NO_FLOW;
-		t->slab[t->slabs++] = slab;
-		note_memory(t, (int64_t) (t->record_size * JJ_SLAB_FLOWS));
-	}
+	if (i / JJ_SLAB_FLOWS == t->slabs && (i >= JJ_NO_FLOW - JJ_SLAB_FLOWS || !add_slab(t)))
+		return JJ_NO_FLOW;
+	if (!reserve_links(t))
+		return JJ_NO_FLOW;
 	t->next_flow++;
 	return i;
 }
@@ -221,14 +279,14 @@ new_record(jj_table *t)
 bool
 jj_table_end(jj_table *t, jj_flow *f, jj_end_reason reason, int64_t when)
 {
-	jj_heap_item item = {when, f->number, f->self};
+	jj_heap_item item = {when, jj_flow_number(f), f->self};
 
 	if (!jj_heap_reserve(&t->waiting, &t->allocator))
 		return false;
 	index_remove(t, f, f->self);
-	lru_remove(t, f->late ? &t->late : &t->lru, f);
+	list_remove(list_of(t, f->late), t->used_link, f->self);
 	if (f->closed)
-		closed_remove(t, &t->closed, f);
+		list_remove(&t->closed, t->closed_link, f->self);
 	f->live = false;
 	f->end_reason = (uint8_t) reason;
 	t->live--;
@@ -246,7 +304,7 @@ oldest_flow(jj_table *t)
 		jj_heap_item item = jj_heap_pop(&t->oldest);
 		const jj_flow *f = jj_table_flow(t, item.flow);
 
-		if (f->live && f->number == item.number)
+		if (f->live && jj_flow_number(f) == item.number)
 			return item.flow;
 	}
 }
@@ -255,7 +313,7 @@ oldest_flow(jj_table *t)
 static void
 note_start(jj_table *t, uint32_t i, const jj_flow *f)
 {
-	jj_heap_item item = {f->start, f->number, i};
+	jj_heap_item item = {f->start, jj_flow_number(f), i};
 
 	if (t->oldest.used > 1024 && t->oldest.used / 2 > t->live)
 	{
@@ -267,7 +325,7 @@ note_start(jj_table *t, uint32_t i, const jj_flow *f)
 			jj_heap_item x = old.item[k];
 			const jj_flow *g = jj_table_flow(t, x.flow);
 
-			if (g->live && g->number == x.number)
+			if (g->live && jj_flow_number(g) == x.number)
 				jj_heap_push(&t->oldest, x);
 		}
 	}
@@ -288,7 +346,7 @@ least_recently_used(const jj_table *t)
 	late = jj_table_flow(t, t->late.head);
 	f_last = jj_time_add(f->start, f->clock);
 	late_last = jj_time_add(late->start, late->clock);
-	return late_last < f_last || (late_last == f_last && late->number < f->number) ? t->late.head : t->lru.head;
+	return late_last < f_last || (late_last == f_last && jj_flow_number(late) < jj_flow_number(f)) ? t->late.head : t->lru.head;
 }
 
 static bool
@@ -342,8 +400,11 @@ jj_table_prefetch_flow(const jj_table *t, jj_lookup *l)
 		{
 			const char *f = (const char *) jj_table_flow(t, t->bucket[b].flow);
 
-			for (size_t o = 0; o < t->record_size; o += 64)
+			for (size_t o = 0; o < JJ_FLOW_HOT; o += 64)
 				JJ_PREFETCH(f + o);
+			for (size_t o = JJ_FLOW_BYTES; o < t->record_size; o += 64)
+				JJ_PREFETCH(f + o);
+			JJ_PREFETCH(&t->used_link[t->bucket[b].flow]);
 			l->likely = t->bucket[b].flow;
 			return;
 		}
@@ -357,10 +418,6 @@ jj_table_prefetch_rest(const jj_table *t, const jj_lookup *l)
 	if (l->likely == JJ_NO_FLOW)
 		return;
 	f = jj_table_flow(t, l->likely);
-	if (f->lru_prev != JJ_NO_FLOW)
-		JJ_PREFETCH(&jj_table_flow(t, f->lru_prev)->lru_next);
-	if (f->lru_next != JJ_NO_FLOW)
-		JJ_PREFETCH(&jj_table_flow(t, f->lru_next)->lru_prev);
 	if (f->sample != NULL)
 		JJ_PREFETCH(f->sample + f->n_samples);
 }
@@ -418,7 +475,6 @@ start_flow(jj_table *t, const jj_packet *p, const jj_lookup *l, uint32_t capture
 	f->encapsulation = e;
 	f->first_frame = first->index;
 	f->capture = ahead != NULL ? ahead->capture : capture;
-	f->number = (uint64_t) f->capture << 40 | f->first_frame;
 	f->first_icmp_type = p->icmp_type;
 	f->first_icmp_code = p->icmp_code;
 	f->src_port = f->first_dir ? p->dport : p->sport;
@@ -428,7 +484,7 @@ start_flow(jj_table *t, const jj_packet *p, const jj_lookup *l, uint32_t capture
 	f->unwanted = t->options.select != NULL && !jj_selection_has(t->options.select, f);
 	index_insert(t->bucket, t->bucket_mask, l->hash, i);
 	f->late = l->waits;
-	lru_append(t, f->late ? &t->late : &t->lru, i);
+	list_append(list_of(t, f->late), t->used_link, i);
 	t->live++;
 	t->counters->flows_live = t->live;
 	t->counters->flows_started++;
@@ -488,13 +544,12 @@ count(jj_flow *f, jj_packet *p, int64_t t_rel, bool src_is_lo)
 static inline void
 touch(jj_table *t, jj_flow *f, bool late)
 {
-	jj_list    *from = f->late ? &t->late : &t->lru;
-	jj_list    *to = late ? &t->late : &t->lru;
+	jj_list    *to = list_of(t, late);
 
 	if (to->tail == f->self)
 		return;
-	lru_remove(t, from, f);
-	lru_append(t, to, f->self);
+	list_remove(list_of(t, f->late), t->used_link, f->self);
+	list_append(to, t->used_link, f->self);
 	f->late = late;
 }
 
@@ -548,7 +603,7 @@ jj_table_add(jj_table *t, jj_packet *p, const jj_lookup *l, uint32_t capture, jj
 		}
 		*ends = jj_tcp_follow(f, p, t->options.flow_end, existing);
 		if (f->closed && !closed)
-			closed_append(t, &t->closed, f->self);
+			list_append(&t->closed, t->closed_link, f->self);
 	}
 	return f;
 }
@@ -558,7 +613,7 @@ jj_table_forget(jj_table *t, jj_flow *f)
 {
 	jj_release(&t->allocator, f->encapsulation);
 	f->used = false;
-	f->lru_next = t->free_flow;
+	t->used_link[f->self].next = t->free_flow;
 	t->free_flow = f->self;
 }
 
@@ -590,9 +645,12 @@ jj_table_free(jj_table *t)
 	const jj_allocator *a = &t->allocator;
 
 	for (uint32_t i = 0; i < t->slabs; i++)
-		jj_release(a, t->slab[i]);
+		jj_release(a, t->slab_block[i]);
 	jj_release(a, t->slab);
+	jj_release(a, t->slab_block);
 	jj_release(a, t->bucket);
+	jj_release(a, t->used_link);
+	jj_release(a, t->closed_link);
 	jj_release(a, t->ready);
 	jj_heap_free(&t->oldest, a);
 	jj_heap_free(&t->waiting, a);

@@ -26,6 +26,13 @@ typedef struct jj_list
 	uint32_t	tail;
 } jj_list;
 
+/* A flow's neighbours in a list. All links of a list are together, apart from the flows: small enough for the processor's caches. */
+typedef struct jj_link
+{
+	uint32_t	prev;
+	uint32_t	next;
+} jj_link;
+
 typedef struct jj_bucket
 {
 	uint32_t	hash;
@@ -43,12 +50,16 @@ typedef struct jj_table
 	uint32_t	bucket_mask;
 	uint32_t	live;
 
-	uint8_t   **slab;
+	uint8_t   **slab;			/* records, from the first cache line on of what the allocator gave */
+	void	  **slab_block;		/* that */
 	uint32_t	slabs;
 	uint32_t	slab_room;
-	uint32_t	free_flow;		/* list through lru_next */
+	uint32_t	free_flow;		/* list through used_link */
 	uint32_t	next_flow;		/* never used so far */
 
+	jj_link    *used_link;		/* of each flow, in lru or late */
+	jj_link    *closed_link;	/* of each flow that is in closed */
+	uint32_t	link_room;
 	jj_list		lru;			/* live flows, least recently used first */
 	jj_list		late;			/* the live flows whose last packet is a fragment that has waited in vain, in the same order */
 	jj_list		closed;			/* lingering flows, first closed first */

@@ -58,13 +58,13 @@ main(void)
 		size_t		size = 1 + (size_t) i % 1000;
 
 		block[i] = jj_alloc(&a, size);
-		on_lines = on_lines && (uintptr_t) block[i] % JJ_POOL_LINE == 0;
+		on_lines = on_lines && (uintptr_t) block[i] % JJ_POOL_LINE == JJ_POOL_HEADER;
 		memset(block[i], i & 0xff, size);
 	}
 	for (int i = 0; i < BLOCKS; i++)
 		for (size_t k = 0; k < 1 + (size_t) i % 1000; k++)
 			whole = whole && block[i][k] == (char) (i & 0xff);
-	ok(on_lines, "blocks begin at cache lines");
+	ok(on_lines, "blocks begin at cache lines, behind their header");
 	ok(whole, "no block is part of another");
 	ok(c.asked > 1 && c.asked < 40, "a chunk serves many blocks");
 
