@@ -353,6 +353,16 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 }
 
 static void
+fetch_all(const void *state)
+{
+	const entropy_state *s = state;
+
+	for (int d = 0; d < 2; d++)
+		for (uint32_t i = 0; i < s->used[d] && i < 256; i += 64)
+			JJ_PREFETCH(s->byte[d] + i);
+}
+
+static void
 free_state(void *state, const jj_allocator *a)
 {
 	entropy_state *s = state;
@@ -370,6 +380,7 @@ const jj_extractor jj_extract_entropy = {
 	.group = JJ_G_entropy,
 	.state_size = sizeof(entropy_state),
 	.update = update,
+	.fetch_all = fetch_all,
 	.emit = emit,
 	.free_state = free_state,
 };

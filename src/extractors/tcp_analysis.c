@@ -777,6 +777,16 @@ fetch(const void *state, int dir)
 }
 
 static void
+fetch_all(const void *state)
+{
+	const jj_tcp_analysis *t = jj_tcp_analysis_of(state);
+
+	if (t != NULL)
+		for (size_t o = 0; o < sizeof(*t); o += 64)
+			JJ_PREFETCH((const char *) t + o);
+}
+
+static void
 free_state(void *state, const jj_allocator *a)
 {
 	jj_tcp_analysis *t = *(jj_tcp_analysis **) state;
@@ -798,6 +808,7 @@ const jj_extractor jj_analyse_tcp = {
 	.state_size = sizeof(jj_tcp_analysis *),
 	.kinds = JJ_FOR_TCP,
 	.fetch = fetch,
+	.fetch_all = fetch_all,
 	.update = update,
 	.free_state = free_state,
 };

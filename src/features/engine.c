@@ -13,6 +13,7 @@
 
 #define MAX_ACTIVE 32
 #define MAX_FETCH 2
+#define ROWS 16
 #define FIRST_SAMPLES 7			/* with the pool's header two cache lines; twice as many lines follow */
 
 /* Update functions and the offsets of their states in the flow record. */
@@ -32,8 +33,12 @@ struct jj_engine
 	jj_hold		hold;
 	jj_counters counters;
 	jj_filter  *filter;
-	jj_row		row;
-	jj_flow    *last;			/* the flow of the row handed out */
+
+	/* rows are made several at a time, group by group: each group's code is in the processor's cache then */
+	jj_row		row[ROWS];
+	jj_flow    *ended[ROWS];	/* their flows, while they are made */
+	uint32_t	n_rows;
+	uint32_t	next_row;		/* to be handed out */
 	jj_early_fragment    *told;			/* the frame handed out by jj_engine_settled */
 
 	unsigned	n_active;		/* extractors in use */
@@ -229,7 +234,8 @@ jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, co
 	e->work.hold = &e->hold;
 	jj_work_prepare(&e->work);
 	record = choose_extractors(e);
-	jj_row_init(&e->row, &e->work.options.features, a);
+	for (int i = 0; i < ROWS; i++)
+		jj_row_init(&e->row[i], &e->work.options.features, a);
 	if (e->fold_size > 0 && (e->fold = jj_alloc_zero(a, e->fold_size)) == NULL)
 	{
 		jj_release(a, e);
@@ -726,41 +732,104 @@ free_flow(jj_engine *e, jj_flow *f)
 	jj_table_forget(&e->table, f);
 }
 
-/* Fill the row of a flow that has ended. */
+/* Set the columns of an extractor. False without memory. */
+static inline bool
+emit_group(jj_engine *e, unsigned i, const jj_flow *f, void *folds, jj_row *row)
+{
+	const jj_extractor *x = e->active[i];
+
+	e->work.capture = e->source[f->capture];
+	return x->emit == NULL || x->emit(f, state_of(e, f, i), fold_of(e, folds, i), &e->work, row);
+}
+
+/* The columns of the extractors that need a flow's samples. False without memory. */
 static bool
-emit_flow(jj_engine *e, jj_flow *f)
+emit_samples(jj_engine *e, jj_flow *f, jj_row *row)
 {
 	bool		whole = f->folded == NULL;
 	void	   *folds = whole ? e->fold : f->folded;
 	bool		good = true;
 
-	jj_row_clear(&e->row);
-	e->work.capture = e->source[f->capture];
 	e->work.has_gaps = e->work.has_lengths = false;
-	if (whole && e->fold_size > 0)
+	if (whole)
 		memset(e->fold, 0, e->fold_size);
-	if (e->fold_size > 0 && f->n_samples > 0)
+	if (f->n_samples > 0)
 		good = fold_samples(e, folds, f, whole);
 	for (unsigned i = 0; good && i < e->n_active; i++)
-		good = e->active[i]->emit == NULL || e->active[i]->emit(f, state_of(e, f, i), fold_of(e, folds, i), &e->work, &e->row);
+		good = e->active[i]->fold_size == 0 || emit_group(e, i, f, folds, row);
 	if (whole)
 		free_folds(e, e->fold);
-	return good && !e->row.failed;
+	return good;
+}
+
+/* Flows that have ended have left the processor's caches: fetch the next ones, records before what they point to. */
+static void
+fetch_ended(const jj_engine *e)
+{
+	const jj_flow *f;
+
+	for (uint32_t r = 0; r < ROWS && (f = jj_table_ready(&e->table, r)) != NULL; r++)
+		for (size_t o = 0; o < e->table.record_size; o += 64)
+			JJ_PREFETCH((const char *) f + o);
+}
+
+static void
+fetch_owned(const jj_engine *e, const jj_flow *f)
+{
+	uint32_t	n = f->n_samples < 32 ? f->n_samples : 32;
+
+	for (uint32_t k = 0; k < n; k += 64 / sizeof(jj_sample))
+		JJ_PREFETCH(f->sample + k);
+	for (unsigned i = 0; i < e->n_active; i++)
+		if (e->active[i]->fetch_all != NULL)
+			e->active[i]->fetch_all(state_of(e, f, i));
+}
+
+/* Make the rows of the next flows that have ended, and release those. False without memory. */
+static bool
+make_rows(jj_engine *e)
+{
+	uint32_t	n = 0;
+	bool		good = true;
+	jj_flow    *f;
+
+	e->n_rows = e->next_row = 0;
+	while (n < ROWS && (f = jj_table_next(&e->table)) != NULL)
+	{
+		if (JJ_UNLIKELY(f->unwanted))
+		{
+			free_flow(e, f);
+			continue;
+		}
+		fetch_owned(e, f);
+		e->ended[n++] = f;
+	}
+	fetch_ended(e);
+	for (uint32_t r = 0; r < n; r++)
+	{
+		jj_row_clear(&e->row[r]);
+		good = good && (e->fold_size == 0 || emit_samples(e, e->ended[r], &e->row[r]));
+	}
+	for (unsigned i = 0; i < e->n_active; i++)
+		if (e->active[i]->fold_size == 0)
+			for (uint32_t r = 0; r < n; r++)
+				good = good && emit_group(e, i, e->ended[r], NULL, &e->row[r]);
+	for (uint32_t r = 0; r < n; r++)
+	{
+		good = good && !e->row[r].failed;
+		free_flow(e, e->ended[r]);
+	}
+	e->n_rows = n;
+	return good;
 }
 
 jj_code
 jj_engine_next(jj_engine *e, const jj_row **row, bool *have, jj_error *err)
 {
-	*row = &e->row;
-	do
-	{
-		if (e->last != NULL)
-			free_flow(e, e->last);
-		e->last = jj_table_next(&e->table);
-	} while (e->last != NULL && e->last->unwanted);
-	*have = e->last != NULL;
-	if (*have && !emit_flow(e, e->last))
+	if (e->next_row == e->n_rows && !make_rows(e))
 		return out_of_memory(err);
+	*have = e->next_row < e->n_rows;
+	*row = *have ? &e->row[e->next_row++] : NULL;
 	return JJ_OK;
 }
 
@@ -792,7 +861,8 @@ jj_engine_close(jj_engine *e)
 	for (uint32_t i = 0; i < e->sources; i++)
 		jj_release(&a, e->source[i]);
 	jj_release(&a, e->source);
-	jj_row_free(&e->row);
+	for (int i = 0; i < ROWS; i++)
+		jj_row_free(&e->row[i]);
 	jj_release(&a, e->fold);
 	jj_work_free(&e->work);
 	jj_pool_free(&e->pool);

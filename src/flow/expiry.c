@@ -118,31 +118,12 @@ jj_table_tick(jj_table *t, int64_t ts)
 	return release(t, t->options.flow_timeout < JJ_LINGER ? jj_time_diff(mark, JJ_LINGER) : mark);
 }
 
-static uint32_t
-ready_flow(const jj_table *t, uint32_t ahead)
+const jj_flow *
+jj_table_ready(const jj_table *t, uint32_t ahead)
 {
-	return t->ready[(t->ready_head + ahead) % t->ready_room];
-}
-
-/* Ended flows have left the processor's caches: fetch the next ones ahead, records before samples. */
-static void
-prefetch_ready(const jj_table *t)
-{
-	if (t->ready_count > 6)
-	{
-		const char *f = (const char *) jj_table_flow(t, ready_flow(t, 6));
-
-		for (size_t o = 0; o < t->record_size; o += 64)
-			JJ_PREFETCH(f + o);
-	}
-	if (t->ready_count > 2)
-	{
-		const jj_flow *f = jj_table_flow(t, ready_flow(t, 2));
-		uint32_t	n = f->n_samples < 32 ? f->n_samples : 32;
-
-		for (uint32_t i = 0; i < n; i += 64 / sizeof(jj_sample))
-			JJ_PREFETCH(f->sample + i);
-	}
+	if (ahead >= t->ready_count)
+		return NULL;
+	return jj_table_flow(t, t->ready[(t->ready_head + ahead) % t->ready_room]);
 }
 
 jj_flow *
@@ -152,8 +133,7 @@ jj_table_next(jj_table *t)
 
 	if (t->ready_count == 0)
 		return NULL;
-	prefetch_ready(t);
-	i = ready_flow(t, 0);
+	i = t->ready[t->ready_head];
 	t->ready_head = (t->ready_head + 1) % t->ready_room;
 	t->ready_count--;
 	return jj_table_flow(t, i);

@@ -127,6 +127,9 @@ extern bool jj_table_finish(jj_table *t);
 
 /* The next flow that has ended, NULL if none is ready; to be given to jj_table_forget, its samples released by the caller. */
 extern jj_flow *jj_table_next(jj_table *t);
+
+/* The one that comes so many flows behind the next one, NULL if it is not ready. */
+extern const jj_flow *jj_table_ready(const jj_table *t, uint32_t ahead);
 extern void jj_table_forget(jj_table *t, jj_flow *f);
 
 /* tcp_close.c: follow the TCP life cycle; true if the flow ends with this packet (flow_end = fin_rst). */
