@@ -24,35 +24,21 @@ jj_icmp_counterpart(uint8_t proto, int type)
 }
 
 jj_key_ports
-jj_packet_ports(const jj_packet *p)
+jj_icmp_ports(const jj_packet *p)
 {
 	jj_key_ports ports = {0, 0, false};
+	int			pair;
 
-	if (p->proto == JJ_PROTO_ICMP || p->proto == JJ_PROTO_ICMPV6)
+	if (p->icmp_id >= 0)
+		ports.src = ports.dst = (uint32_t) p->icmp_id + 1;
+	else if (p->icmp_type >= 0 && !jj_icmp_has_id(p->proto, p->icmp_type))
 	{
-		int			pair;
-
-		if (p->icmp_id >= 0)
-			ports.src = ports.dst = (uint32_t) p->icmp_id + 1;
-		else if (p->icmp_type >= 0 && !jj_icmp_has_id(p->proto, p->icmp_type))
-		{
-			pair = jj_icmp_counterpart(p->proto, p->icmp_type);
-			ports.one_way = pair < 0;
-			ports.src = (uint32_t) p->icmp_type + 1;
-			ports.dst = (uint32_t) (pair >= 0 ? pair : p->icmp_code) + 1;
-		}
-		return ports;
+		pair = jj_icmp_counterpart(p->proto, p->icmp_type);
+		ports.one_way = pair < 0;
+		ports.src = (uint32_t) p->icmp_type + 1;
+		ports.dst = (uint32_t) (pair >= 0 ? pair : p->icmp_code) + 1;
 	}
-	ports.src = (uint32_t) (p->sport + 1);
-	ports.dst = (uint32_t) (p->dport + 1);
 	return ports;
-}
-
-static inline uint64_t
-mix(uint64_t h, uint64_t v)
-{
-	h = (h ^ v) * UINT64_C(0x9fb21c651e98df25);
-	return h ^ h >> 32;
 }
 
 uint64_t
@@ -63,14 +49,14 @@ jj_encapsulation_hash(const jj_packet *p, bool with_vlans)
 
 	if (n_vlans == 0 && p->n_tunnels == 0)
 		return 0;
-	h = mix(h, n_vlans);
+	h = jj_mix(h, n_vlans);
 	for (unsigned i = 0; i < n_vlans; i++)
-		h = mix(h, p->vlans[i]);
+		h = jj_mix(h, p->vlans[i]);
 	for (unsigned i = 0; i < p->n_tunnels; i++)
 	{
 		const jj_tunnel *t = &p->tunnels[i];
 
-		h = mix(h, (uint64_t) t->type << 40 | (uint64_t) (t->has_id && t->keyed) << 32 | (t->keyed ? t->id : 0));
+		h = jj_mix(h, (uint64_t) t->type << 40 | (uint64_t) (t->has_id && t->keyed) << 32 | (t->keyed ? t->id : 0));
 	}
 	return h == 0 ? 1 : h;
 }
@@ -96,46 +82,6 @@ jj_same_encapsulation(uint8_t n_vlans_a, const uint16_t *vlans_a, uint8_t n_tunn
 	return true;
 }
 
-static inline uint64_t
-load_be64(const uint8_t *b)
-{
-	return (uint64_t) b[0] << 56 | (uint64_t) b[1] << 48 | (uint64_t) b[2] << 40 | (uint64_t) b[3] << 32
-		| (uint64_t) b[4] << 24 | (uint64_t) b[5] << 16 | (uint64_t) b[6] << 8 | b[7];
-}
-
-/* As memcmp of two addresses, inline. */
-static inline int
-compare_addresses(const uint8_t *a, const uint8_t *b)
-{
-	uint64_t	x = load_be64(a);
-	uint64_t	y = load_be64(b);
-
-	if (x == y)
-	{
-		x = load_be64(a + 8);
-		y = load_be64(b + 8);
-	}
-	return (x > y) - (x < y);
-}
-
-bool
-jj_key_make(jj_key *key, const jj_packet *p, const jj_key_ports *ports, bool with_vlans)
-{
-	int			order = compare_addresses(p->src, p->dst);
-	bool		src_is_lo = ports->one_way || order < 0 || (order == 0 && ports->src <= ports->dst);
-	uint64_t	encapsulation = (p->n_vlans | p->n_tunnels) != 0 ? jj_encapsulation_hash(p, with_vlans) : 0;
-
-	memcpy(src_is_lo ? key->lo : key->hi, p->src, 16);
-	memcpy(src_is_lo ? key->hi : key->lo, p->dst, 16);
-	key->lo_port = src_is_lo ? ports->src : ports->dst;
-	key->hi_port = src_is_lo ? ports->dst : ports->src;
-	key->encapsulation = encapsulation == 0 ? 0 : (uint32_t) (encapsulation >> 32) | 1;
-	key->proto = p->proto;
-	key->flags = (uint8_t) ((ports->one_way ? JJ_KEY_ONE_WAY : 0) | (p->ip_version == 6 ? JJ_KEY_IPV6 : 0));
-	key->zero = 0;
-	return src_is_lo;
-}
-
 uint32_t
 jj_key_hash(const jj_key *key, uint64_t seed)
 {
@@ -144,11 +90,11 @@ jj_key_hash(const jj_key *key, uint64_t seed)
 	uint64_t	b = seed ^ UINT64_C(0xc2b2ae3d27d4eb4f);
 
 	memcpy(word, key, sizeof(word));
-	a = mix(a, word[0]);
-	b = mix(b, word[1]);
-	a = mix(a, word[2]);
-	b = mix(b, word[3]);
-	a = mix(a, word[4]);
-	b = mix(b, word[5]);
-	return (uint32_t) (mix(a, b + (b >> 29)) >> 32);
+	a = jj_mix(a, word[0]);
+	b = jj_mix(b, word[1]);
+	a = jj_mix(a, word[2]);
+	b = jj_mix(b, word[3]);
+	a = jj_mix(a, word[4]);
+	b = jj_mix(b, word[5]);
+	return (uint32_t) (jj_mix(a, b + (b >> 29)) >> 32);
 }

@@ -6,6 +6,8 @@
 
 #include "packet/packet.h"
 
+#include <string.h>
+
 #define JJ_KEY_ONE_WAY 1		/* ICMP type without an answering type: the ends are not swapped */
 #define JJ_KEY_IPV6 2
 
@@ -46,26 +48,101 @@ typedef struct jj_lookup
 	bool		waits;			/* a fragment whose first is not known: it comes late, if ever, into the flow of this key */
 } jj_lookup;
 
+/* jj_packet_ports of ICMP and ICMPv6. */
+extern jj_key_ports jj_icmp_ports(const jj_packet *p);
+
 /*
  * Ports of TCP, UDP, UDP-Lite, SCTP and DCCP; for ICMP and ICMPv6 the
  * identifier, else the type and its answering type as in the Community ID,
  * else type and code one way.
  */
-extern jj_key_ports jj_packet_ports(const jj_packet *p);
+static inline jj_key_ports
+jj_packet_ports(const jj_packet *p)
+{
+	jj_key_ports ports = {(uint32_t) (p->sport + 1), (uint32_t) (p->dport + 1), false};
+
+	if (p->proto == JJ_PROTO_ICMP || p->proto == JJ_PROTO_ICMPV6)
+		return jj_icmp_ports(p);
+	return ports;
+}
+
+static inline uint64_t
+jj_load_be64(const uint8_t *b)
+{
+	return (uint64_t) b[0] << 56 | (uint64_t) b[1] << 48 | (uint64_t) b[2] << 40 | (uint64_t) b[3] << 32
+		| (uint64_t) b[4] << 24 | (uint64_t) b[5] << 16 | (uint64_t) b[6] << 8 | b[7];
+}
+
+/* 64-bit hash of VLAN ids (if with_vlans) and tunnels, 0 if there are none. */
+extern uint64_t jj_encapsulation_hash(const jj_packet *p, bool with_vlans);
 
 /* Fill *key; true if the packet's source is the lo end (also if both ends are equal). */
-extern bool jj_key_make(jj_key *key, const jj_packet *p, const jj_key_ports *ports, bool with_vlans);
+static inline bool
+jj_key_make(jj_key *key, const jj_packet *p, const jj_key_ports *ports, bool with_vlans)
+{
+	uint64_t	src = jj_load_be64(p->src);
+	uint64_t	dst = jj_load_be64(p->dst);
+	bool		src_is_lo;
+	uint64_t	encapsulation = JJ_UNLIKELY((p->n_vlans | p->n_tunnels) != 0) ? jj_encapsulation_hash(p, with_vlans) : 0;
 
-/* 32-bit hash for the flow table; results never depend on the seed. */
+	if (src == dst)
+	{
+		src = jj_load_be64(p->src + 8);
+		dst = jj_load_be64(p->dst + 8);
+	}
+	src_is_lo = ports->one_way || src < dst || (src == dst && ports->src <= ports->dst);
+	memcpy(src_is_lo ? key->lo : key->hi, p->src, 16);
+	memcpy(src_is_lo ? key->hi : key->lo, p->dst, 16);
+	key->lo_port = src_is_lo ? ports->src : ports->dst;
+	key->hi_port = src_is_lo ? ports->dst : ports->src;
+	key->encapsulation = encapsulation == 0 ? 0 : (uint32_t) (encapsulation >> 32) | 1;
+	key->proto = p->proto;
+	key->flags = (uint8_t) ((ports->one_way ? JJ_KEY_ONE_WAY : 0) | (p->ip_version == 6 ? JJ_KEY_IPV6 : 0));
+	key->zero = 0;
+	return src_is_lo;
+}
+
+static inline uint64_t
+jj_mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * UINT64_C(0x9fb21c651e98df25);
+	return h ^ h >> 32;
+}
+
+/* 32-bit hash of the whole key. */
 extern uint32_t jj_key_hash(const jj_key *key, uint64_t seed);
+
+/* 32-bit hash for the flow table; results never depend on it. */
+static inline uint32_t
+jj_key_index(const jj_key *key, uint64_t seed)
+{
+	uint64_t	word[6];
+	uint64_t	h = seed ^ UINT64_C(0x9e3779b97f4a7c15);
+
+	memcpy(word, key, sizeof(word));
+	if (key->flags & JJ_KEY_IPV6)
+		h = jj_mix(jj_mix(h, word[0]), word[2]);
+	h = jj_mix(h, word[1]);
+	h = jj_mix(h, word[3]);
+	h = jj_mix(h, word[4]);
+	return (uint32_t) (jj_mix(h, word[5]) >> 32);
+}
+
+static inline bool
+jj_same_key(const jj_key *a, const jj_key *b)
+{
+	uint64_t	x[6];
+	uint64_t	y[6];
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]) | (x[5] ^ y[5])) == 0;
+}
 
 /* Whether two packets' VLAN ids (if with_vlans) and tunnels, GTP-U TEIDs apart, are the same. */
 extern bool jj_same_encapsulation(uint8_t n_vlans_a, const uint16_t *vlans_a, uint8_t n_tunnels_a, const jj_tunnel *tunnels_a,
 								  uint8_t n_vlans_b, const uint16_t *vlans_b, uint8_t n_tunnels_b, const jj_tunnel *tunnels_b,
 								  bool with_vlans);
-
-/* 64-bit hash of VLAN ids (if with_vlans) and tunnels, 0 if there are none. */
-extern uint64_t jj_encapsulation_hash(const jj_packet *p, bool with_vlans);
 
 /*
  * The answering type of an ICMP or ICMPv6 message type in the Community ID

@@ -83,9 +83,9 @@ same_flow(const jj_table *t, const jj_flow *f, const jj_key *key, const jj_packe
 {
 	const jj_encapsulation *e = f->encapsulation;
 
-	if (memcmp(&f->key, key, sizeof(*key)) != 0)
+	if (!jj_same_key(&f->key, key))
 		return false;
-	if (key->encapsulation == 0)
+	if (JJ_LIKELY(key->encapsulation == 0))
 		return true;
 	return e != NULL && jj_same_encapsulation(e->n_vlans, e->vlans, e->n_tunnels, e->tunnels,
 											  p->n_vlans, p->vlans, p->n_tunnels, p->tunnels, t->options.vlan_in_key);
@@ -94,6 +94,13 @@ same_flow(const jj_table *t, const jj_flow *f, const jj_key *key, const jj_packe
 static uint32_t
 find(const jj_table *t, const jj_lookup *l, const jj_packet *p)
 {
+	if (l->likely != JJ_NO_FLOW)
+	{
+		const jj_flow *f = jj_table_flow(t, l->likely);
+
+		if (f->live && same_flow(t, f, &l->key, p))
+			return l->likely;
+	}
 	for (uint32_t b = l->hash & t->bucket_mask;; b = (b + 1) & t->bucket_mask)
 	{
 		const jj_bucket *s = &t->bucket[b];
@@ -381,7 +388,8 @@ jj_table_lookup(jj_table *t, jj_packet *p, jj_lookup *l)
 			return false;
 	}
 	l->src_is_lo = jj_key_make(&l->key, p, &l->ports, t->options.vlan_in_key);
-	l->hash = jj_key_hash(&l->key, t->options.hash_seed);
+	l->hash = jj_key_index(&l->key, t->options.hash_seed);
+	l->likely = JJ_NO_FLOW;
 	return true;
 }
 
@@ -394,7 +402,6 @@ jj_table_prefetch_bucket(const jj_table *t, const jj_lookup *l)
 void
 jj_table_prefetch_flow(const jj_table *t, jj_lookup *l)
 {
-	l->likely = JJ_NO_FLOW;
 	for (uint32_t b = l->hash & t->bucket_mask; t->bucket[b].flow != JJ_NO_FLOW; b = (b + 1) & t->bucket_mask)
 		if (t->bucket[b].hash == l->hash)
 		{

@@ -9,6 +9,40 @@
 
 #include <string.h>
 
+enum
+{
+	LINK_NULL = 0,
+	LINK_ETHERNET = 1,
+	LINK_PPP = 9,
+	LINK_RAW_BSD = 12,
+	LINK_RAW_OPENBSD = 14,
+	LINK_PPP_HDLC = 50,
+	LINK_PPP_ETHER = 51,
+	LINK_RAW = 101,
+	LINK_C_HDLC = 104,
+	LINK_IEEE802_11 = 105,
+	LINK_LOOP = 108,
+	LINK_LINUX_SLL = 113,
+	LINK_IEEE802_11_RADIOTAP = 127,
+	LINK_PPI = 192,
+	LINK_IPV4 = 228,
+	LINK_IPV6 = 229,
+	LINK_LINUX_SLL2 = 276
+};
+
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_PPP 0x880b
+#define ETHERTYPE_IPV6 0x86dd
+#define ETHERTYPE_MPLS 0x8847
+#define ETHERTYPE_MPLS_MULTICAST 0x8848
+#define ETHERTYPE_PPPOE_SESSION 0x8864
+#define ETHERTYPE_MIN 0x600		/* smaller values are 802.3 lengths */
+
+#define PORT_VXLAN 4789
+#define PORT_GENEVE 6081
+#define PORT_GTPU 2152
+#define PORT_TEREDO 3544
+
 typedef struct jj_decoder
 {
 	const uint8_t *d;
@@ -47,6 +81,20 @@ static inline uint32_t
 rd32le(const uint8_t *b)
 {
 	return (uint32_t) b[3] << 24 | (uint32_t) b[2] << 16 | (uint32_t) b[1] << 8 | b[0];
+}
+
+/* An address as jj_packet has it, from a header of this IP version. */
+static inline void
+copy_address(uint8_t to[16], const uint8_t *from, int version)
+{
+	if (version == 6)
+		memcpy(to, from, 16);
+	else
+	{
+		memset(to, 0, 10);
+		to[10] = to[11] = 0xff;
+		memcpy(to + 12, from, 4);
+	}
 }
 
 static inline size_t
@@ -90,7 +138,17 @@ next_layer(jj_decoder *s)
 	return ++s->layers <= JJ_MAX_LAYERS;
 }
 
-/* link.c */
+/* Whether a datagram may carry a tunnel, by its ports. */
+static inline bool
+jj_udp_tunnel_ports(uint16_t sport, uint16_t dport)
+{
+	return dport == PORT_VXLAN || dport == PORT_GENEVE || sport == PORT_GTPU || dport == PORT_GTPU
+		|| sport == PORT_TEREDO || dport == PORT_TEREDO;
+}
+
+/* link.c: jj_decode for every frame, the long way */
+extern jj_skip jj_decode_any(const jj_frame *frame, bool inner, jj_packet *p);
+
 extern jj_skip jj_decode_ethernet(jj_decoder *s, size_t o, size_t end, size_t wend, int depth, bool outermost);
 extern jj_skip jj_decode_ethertype(jj_decoder *s, uint16_t type, size_t o, size_t end, size_t wend, int depth, bool outermost);
 extern jj_skip jj_decode_raw_ip(jj_decoder *s, size_t o, size_t end, size_t wend, int depth);

@@ -28,19 +28,6 @@ typedef struct ip_header
 } ip_header;
 
 static void
-copy_address(uint8_t to[16], const uint8_t *from, int version)
-{
-	if (version == 6)
-		memcpy(to, from, 16);
-	else
-	{
-		memset(to, 0, 10);
-		to[10] = to[11] = 0xff;
-		memcpy(to + 12, from, 4);
-	}
-}
-
-static void
 add_extension(ip_header *h, uint8_t number)
 {
 	if (h->n_ext_headers < JJ_MAX_EXT_HEADERS)

@@ -7,27 +7,6 @@
  */
 #include "packet/decode_internal.h"
 
-enum
-{
-	LINK_NULL = 0,
-	LINK_ETHERNET = 1,
-	LINK_PPP = 9,
-	LINK_RAW_BSD = 12,
-	LINK_RAW_OPENBSD = 14,
-	LINK_PPP_HDLC = 50,
-	LINK_PPP_ETHER = 51,
-	LINK_RAW = 101,
-	LINK_C_HDLC = 104,
-	LINK_IEEE802_11 = 105,
-	LINK_LOOP = 108,
-	LINK_LINUX_SLL = 113,
-	LINK_IEEE802_11_RADIOTAP = 127,
-	LINK_PPI = 192,
-	LINK_IPV4 = 228,
-	LINK_IPV6 = 229,
-	LINK_LINUX_SLL2 = 276
-};
-
 static const struct
 {
 	uint32_t	link;
@@ -40,13 +19,6 @@ static const struct
 	{LINK_LINUX_SLL2, "LINUX_SLL2"}
 };
 
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_PPP 0x880b
-#define ETHERTYPE_IPV6 0x86dd
-#define ETHERTYPE_MPLS 0x8847
-#define ETHERTYPE_MPLS_MULTICAST 0x8848
-#define ETHERTYPE_PPPOE_SESSION 0x8864
-#define ETHERTYPE_MIN 0x600		/* smaller values are 802.3 lengths */
 #define ARPHRD_IPGRE 778
 #define ARPHRD_NETLINK 824
 
@@ -423,7 +395,7 @@ decode_link(jj_decoder *s, uint32_t link, size_t o, size_t end, size_t wend)
 }
 
 jj_skip
-jj_decode(const jj_frame *frame, bool inner, jj_packet *p)
+jj_decode_any(const jj_frame *frame, bool inner, jj_packet *p)
 {
 	jj_decoder	s = {frame->data, p, inner, 0};
 

@@ -90,6 +90,7 @@ typedef struct jj_packet
 	int32_t		dport;
 	uint32_t	ip_len;			/* IP header to the end of the IP packet, from the header (spec: total_bytes) */
 	uint32_t	payload_len;	/* behind the transport header, from header fields */
+
 	const uint8_t *payload;		/* captured bytes of it */
 	uint32_t	payload_caplen;
 	uint8_t		proto;			/* upper-layer protocol behind extension headers */
@@ -100,17 +101,19 @@ typedef struct jj_packet
 	bool		fragment;		/* any IP fragment, the first included */
 	bool		has_tcp;		/* readable TCP header */
 	uint8_t		ip_flags;		/* IPv4: 1 more fragments, 2 don't fragment, 4 reserved */
-
 	uint32_t	seq;
 	uint32_t	ack;
 	uint16_t	tcp_flags;		/* 9 bits */
 	uint16_t	window;
+	const uint8_t *options;
 	uint16_t	urgent;
 	uint8_t		tcp_header_len; /* bytes, from the data offset */
 	uint8_t		options_len;	/* captured bytes at options */
-	const uint8_t *options;
 
-	uint16_t	ip_header_len;	/* bytes, with extension headers and AH */
+	/* filled in by the flow table */
+	uint8_t		dir;			/* 0 from the initiator, 1 from the responder */
+	int64_t		t;				/* flow clock, ns since the flow's start, never running backwards */
+
 	uint32_t	ip_id;			/* IPv4 identification, or that of the IPv6 fragment header */
 	uint32_t	frag_offset;	/* bytes */
 	uint32_t	flow_label;
@@ -118,29 +121,25 @@ typedef struct jj_packet
 	int32_t		icmp_seq;
 	int16_t		icmp_type;
 	int16_t		icmp_code;
+	uint16_t	ip_header_len;	/* bytes, with extension headers and AH */
 	uint8_t		frag_proto;		/* protocol field that identifies the datagram of a fragment */
-
 	uint8_t		n_vlans;
 	uint8_t		n_labels;		/* headers met; only the first JJ_MAX_LABELS are in labels */
 	uint8_t		n_tunnels;
 	uint8_t		n_ext_headers;
-	uint8_t		ext_headers[JJ_MAX_EXT_HEADERS];	/* protocol numbers, AH of IPv4 included */
-	uint8_t		labels[JJ_MAX_LABELS];
-	uint16_t	vlans[JJ_MAX_VLANS];	/* outermost first */
-	jj_tunnel	tunnels[JJ_MAX_TUNNELS];
-	uint8_t		outer_src[16];	/* outermost IP header, when n_tunnels > 0 */
-	uint8_t		outer_dst[16];
-	uint8_t		outer_version;
-
 	bool		has_src_mac;
 	bool		has_dst_mac;
 	uint8_t		src_mac[6];		/* outermost frame */
 	uint8_t		dst_mac[6];
 	int32_t		eth_type;		/* behind the VLAN tags of the outermost frame, -1 if the link layer has none */
+	uint8_t		labels[JJ_MAX_LABELS];
 
-	/* filled in by the flow table */
-	int64_t		t;				/* flow clock, ns since the flow's start, never running backwards */
-	uint8_t		dir;			/* 0 from the initiator, 1 from the responder */
+	uint8_t		ext_headers[JJ_MAX_EXT_HEADERS];	/* protocol numbers, AH of IPv4 included */
+	uint16_t	vlans[JJ_MAX_VLANS];	/* outermost first */
+	jj_tunnel	tunnels[JJ_MAX_TUNNELS];
+	uint8_t		outer_src[16];	/* outermost IP header, when n_tunnels > 0 */
+	uint8_t		outer_dst[16];
+	uint8_t		outer_version;
 } jj_packet;
 
 /* Headers as in hdr_desc: labels joined by '-', upper_proto for JJ_L_PROTO; bytes written, without terminator. */

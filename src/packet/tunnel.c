@@ -7,10 +7,6 @@
  */
 #include "packet/decode_internal.h"
 
-#define PORT_VXLAN 4789
-#define PORT_GENEVE 6081
-#define PORT_GTPU 2152
-#define PORT_TEREDO 3544
 #define GRE_ETHERNET 0x6558
 #define GRE_ERSPAN_II 0x88be
 #define GRE_ERSPAN_III 0x22eb
@@ -167,8 +163,7 @@ decode_udp_tunnel(jj_decoder *s, size_t o, size_t end, size_t wend, int depth)
 		return JJ_SKIP_NON_IP;
 	sport = rd16(d + o);
 	dport = rd16(d + o + 2);
-	if (dport != PORT_VXLAN && dport != PORT_GENEVE && sport != PORT_GTPU && dport != PORT_GTPU
-		&& sport != PORT_TEREDO && dport != PORT_TEREDO)
+	if (!jj_udp_tunnel_ports(sport, dport))
 		return JJ_SKIP_NON_IP;
 	length = rd16(d + o + 4);
 	if (length >= 8)
