@@ -149,12 +149,49 @@ SELECT is_empty($$ SELECT file, ord FROM r WHERE dns_query_type_str <> CASE dns_
 	OR dns_response_code_str <> CASE dns_response_code WHEN 0 THEN 'NOERROR' WHEN 3 THEN 'NXDOMAIN' WHEN 5 THEN 'REFUSED' ELSE dns_response_code_str END
 	OR ARRAY[src_port, dst_port] && ARRAY[5355] AND num_nonnulls(dns_recursion_desired, dns_recursion_available) > 0 $$, 'names of types and codes');
 
+-- ---- fingerprint
+
+CREATE TEMP TABLE evidence (n serial, code text, w float8, kind text, type text) ON COMMIT DROP;
+INSERT INTO evidence (code, w, kind, type) VALUES ('tor.cert', 0.95, 'tor', NULL), ('tor.sni', 0.5, 'tor', NULL), ('tor.cells', 0.4, 'tor', NULL), ('tor.port', 0.2, 'tor', NULL),
+	('wg.handshake', 0.99, 'vpn', 'wireguard'), ('wg.data', 0.9, 'vpn', 'wireguard'), ('wg.init', 0.7, 'vpn', 'wireguard'), ('openvpn.reset', 0.95, 'vpn', 'openvpn'),
+	('openvpn.session', 0.85, 'vpn', 'openvpn'), ('openvpn.oneway', 0.6, 'vpn', 'openvpn'), ('ike', 0.95, 'vpn', 'ipsec-ike'), ('esp', 0.9, 'vpn', 'ipsec-esp'),
+	('ah', 0.9, 'vpn', 'ipsec-ah'), ('natt', 0.9, 'vpn', 'ipsec-natt'), ('l2tp', 0.9, 'vpn', 'l2tp'), ('pptp', 0.95, 'vpn', 'pptp'), ('gre.pptp', 0.8, 'vpn', 'pptp'),
+	('tailscale', 0.95, 'vpn', 'tailscale'), ('tinc', 0.8, 'vpn', 'tinc'), ('softether', 0.9, 'vpn', 'softether'), ('provider.name', 0.5, 'vpn', 'provider'),
+	('provider.cert', 0.5, 'vpn', 'provider'), ('doh.alpn', 0.95, 'doh', NULL), ('doh.sni', 0.9, 'doh', NULL), ('dot.port', 0.85, 'doh', NULL), ('doh.cert', 0.7, 'doh', NULL),
+	('doh.addr', 0.6, 'doh', NULL);
+CREATE TEMP TABLE fired ON COMMIT DROP AS SELECT file, ord, e.* FROM r, unnest(app_evidence) c JOIN evidence e ON code = c;
+CREATE FUNCTION pg_temp.together(file text, ord bigint, kind text) RETURNS float8 LANGUAGE sql AS $$
+	SELECT coalesce(1 - exp(sum(ln(1 - w))), 0) FROM fired WHERE fired.file = together.file AND fired.ord = together.ord AND fired.kind = together.kind
+$$;
+SELECT is_empty($$ SELECT file, ord, tor_confidence, vpn_confidence, doh_confidence, app_evidence FROM r WHERE abs(tor_confidence - pg_temp.together(file, ord, 'tor')) > 1e-12
+	OR abs(vpn_confidence - pg_temp.together(file, ord, 'vpn')) > 1e-12 OR abs(doh_confidence - pg_temp.together(file, ord, 'doh')) > 1e-12 $$, 'confidence follows from the evidence');
+SELECT is_empty($$ SELECT file, ord FROM r WHERE likely_tor IS DISTINCT FROM (tor_confidence >= 0.5) OR likely_vpn IS DISTINCT FROM (vpn_confidence >= 0.5)
+	OR likely_doh IS DISTINCT FROM (doh_confidence >= 0.5) $$, 'likely is a confidence of one half or more');
+SELECT is_empty($$ SELECT file, ord, vpn_type FROM r WHERE vpn_type IS DISTINCT FROM
+	(SELECT type FROM fired WHERE fired.file = r.file AND fired.ord = r.ord AND kind = 'vpn' ORDER BY w DESC, n LIMIT 1) $$, 'the type of VPN is that of the heaviest evidence');
+SELECT is_empty($$ SELECT file, ord FROM r WHERE cardinality(app_evidence) = 0 OR cardinality(app_evidence) <> (SELECT count(DISTINCT c) FROM unnest(app_evidence) c)
+	OR app_evidence IS NULL AND num_nonnulls(app_protocol, vpn_type) > 0 OR (app_protocol IS NULL) <> (app_confidence IS NULL)
+	OR app_confidence NOT IN (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.2) OR (app_confidence = 0.2) IS DISTINCT FROM (app_evidence[1] = 'port') AND app_protocol IS NOT NULL $$,
+	'evidence, application protocol and its confidence');
+SELECT is_empty($$ SELECT file, ord, app_protocol FROM r WHERE app_protocol IS NOT NULL AND app_protocol !~ CASE WHEN quic_detected AND app_confidence > 0.2 THEN '^quic' WHEN tls_transport = 'dtls' THEN '^dtls'
+	WHEN tls_transport IN ('tcp', 'starttls') THEN '^tls' WHEN ssh_detected THEN '^ssh$' WHEN http2_frame_count IS NOT NULL THEN '^http2$' WHEN dns_detected THEN '^(m?dns|llmnr)$' ELSE '' END $$,
+	'the application protocol is the one that was found');
+SELECT is_empty($$ SELECT file, ord, app_protocol FROM r WHERE app_protocol ~ '\.tor$' AND NOT likely_tor OR app_protocol ~ '\.(doh|dot|doq)$' AND NOT likely_doh
+	OR app_protocol ~ '\.vpn$' AND NOT likely_vpn OR likely_tor AND app_protocol <> 'tls.tor' $$, 'and its second part what is likely');
+SELECT is_empty($$ SELECT file, ord, traffic_type FROM r WHERE (likely_tor IS TRUE) <> (traffic_type IS NOT DISTINCT FROM 'tor')
+	OR likely_vpn AND NOT likely_tor AND traffic_type IS DISTINCT FROM 'vpn:' || vpn_type OR likely_doh AND NOT likely_tor AND NOT likely_vpn AND traffic_type NOT IN ('doh', 'dot', 'doq')
+	OR traffic_type IN ('doh', 'dot', 'doq') AND NOT likely_doh OR traffic_type = 'opaque' AND fully_encrypted IS NOT TRUE
+	OR (tls_detected OR quic_detected) AND traffic_type IN ('cleartext', 'opaque') OR traffic_type = 'cleartext' AND NOT app_confidence >= 0.5 $$, 'the type of traffic');
+SELECT is_empty($$ SELECT file, ord FROM r WHERE protocol <> 6 AND fully_encrypted IS NOT NULL OR fully_encrypted AND entropy_initiator IS NULL $$, 'only TCP payload is called fully encrypted');
+
 -- ---- all of this has something to tell
 
 SELECT cmp_ok(count(*) FILTER (WHERE ja3_hash IS NOT NULL), '>=', 100::bigint, 'ClientHellos') FROM r;
 SELECT cmp_ok(count(*) FILTER (WHERE tls_cert_sha256 IS NOT NULL), '>=', 40::bigint, 'certificates') FROM r;
 SELECT cmp_ok(count(*) FILTER (WHERE quic_alpn IS NOT NULL), '>=', 15::bigint, 'QUIC connections') FROM r;
 SELECT cmp_ok(count(*) FILTER (WHERE ssh_negotiated IS NOT NULL), '>=', 15::bigint, 'SSH connections') FROM r;
+SELECT cmp_ok(count(*) FILTER (WHERE http_method IS NOT NULL), '>=', 20::bigint, 'HTTP requests') FROM r;
+SELECT cmp_ok(count(*) FILTER (WHERE http2_frame_count IS NOT NULL), '>=', 10::bigint, 'HTTP/2 connections in the clear') FROM r;
 SELECT cmp_ok(count(*) FILTER (WHERE dns_response_time IS NOT NULL), '>=', 40::bigint, 'DNS transactions') FROM r;
 SELECT * FROM finish();
 ROLLBACK;
