@@ -14,6 +14,7 @@
 #define JJ_ENTROPY_LOGS 513		/* up to twice the default of entropy_sample_bytes */
 
 typedef struct jj_crypto jj_crypto;
+typedef struct jj_cert_cache jj_cert_cache;
 struct jj_hold;
 
 /* Scratch memory of one engine, shared by the extractors while a flow ends. */
@@ -36,6 +37,7 @@ typedef struct jj_work
 
 	int64_t    *entropy_log;	/* JJ_ENTROPY_LOGS values of entropy.c, NULL until needed */
 	jj_crypto  *crypto;			/* crypto.h; NULL: no digests */
+	jj_cert_cache *certs;		/* the last certificates, tls_cert.h; NULL until needed */
 } jj_work;
 
 static inline bool

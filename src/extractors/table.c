@@ -2,6 +2,7 @@
  * The table of extractors: one line for each feature group.
  */
 #include "extractors/crypto.h"
+#include "extractors/tls_cert.h"
 
 #include <string.h>
 
@@ -57,5 +58,6 @@ jj_work_free(jj_work *w)
 	jj_tally_free(&w->lengths.tally, &w->allocator);
 	jj_release(&w->allocator, w->sorted);
 	jj_release(&w->allocator, w->entropy_log);
+	jj_cert_cache_free(w->certs, &w->allocator);
 	jj_crypto_close(w->crypto, &w->allocator);
 }

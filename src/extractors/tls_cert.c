@@ -4,27 +4,26 @@
  *
  * Sources: RFC 5246 7.4.2, RFC 5280, RFC 4514.
  */
-#include "extractors/tls_cert.h"
+#include "extractors/tls_cert_internal.h"
 #include "extractors/crypto.h"
 #include "extractors/tls_hello.h"
 
-#include <arpa/inet.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#define NAME_FLAGS (ASN1_STRFLGS_RFC2253 & ~ASN1_STRFLGS_ESC_MSB)
-#define KEY_TEXT 96
+#define CACHE 64				/* certificates kept, by the first bits of their digest */
 
-struct jj_cert
+struct jj_cert_cache
 {
-	X509	   *x;
-	GENERAL_NAMES *names;		/* of subjectAltName, NULL if there is none or it can't be read */
+	struct
+	{
+		bool		used;
+		uint8_t		digest[JJ_SHA256_SIZE];
+		jj_cert    *cert;		/* NULL: it is none */
+	}			slot[CACHE];
 };
 
 static uint32_t
@@ -80,7 +79,7 @@ jj_cert_parse(const uint8_t *der, size_t n)
 		return NULL;
 	ERR_set_mark();
 	x = d2i_X509(NULL, &next, (long) n);
-	c = x == NULL ? NULL : OPENSSL_malloc(sizeof(*c));
+	c = x == NULL ? NULL : OPENSSL_zalloc(sizeof(*c));
 	if (c != NULL)
 	{
 		c->x = x;
@@ -102,9 +101,40 @@ jj_cert_free(jj_cert *c)
 	OPENSSL_free(c);
 }
 
-/* Whether bytes are UTF-8 that a database takes: no surrogates, nothing beyond U+10FFFF, no overlong form (RFC 3629 4). */
-static bool
-is_utf8(const uint8_t *b, size_t n)
+/* Many flows show the same certificate, and to parse one costs as much as hundreds of packets. */
+bool
+jj_cert_get(jj_cert **c, const uint8_t *der, size_t n, jj_work *w)
+{
+	uint8_t		digest[JJ_SHA256_SIZE];
+	unsigned	i;
+
+	*c = NULL;
+	if (!jj_digest(w, JJ_SHA256, der, n, digest))
+		return true;
+	if (w->certs == NULL && (w->certs = jj_alloc_zero(&w->allocator, sizeof(*w->certs))) == NULL)
+		return false;
+	i = digest[0] % CACHE;
+	if (!w->certs->slot[i].used || memcmp(w->certs->slot[i].digest, digest, sizeof(digest)) != 0)
+	{
+		jj_cert_free(w->certs->slot[i].cert);
+		w->certs->slot[i].cert = jj_cert_parse(der, n);
+		memcpy(w->certs->slot[i].digest, digest, sizeof(digest));
+		w->certs->slot[i].used = true;
+	}
+	*c = w->certs->slot[i].cert;
+	return true;
+}
+
+void
+jj_cert_cache_free(jj_cert_cache *cache, const jj_allocator *a)
+{
+	for (unsigned i = 0; cache != NULL && i < CACHE; i++)
+		jj_cert_free(cache->slot[i].cert);
+	jj_release(a, cache);
+}
+
+bool
+jj_is_utf8(const uint8_t *b, size_t n)
 {
 	size_t		i = 0;
 
@@ -138,9 +168,8 @@ jj_cert_attributes(const jj_cert *c, jj_cert_part part)
 	return X509_NAME_entry_count(name_of(c, part));
 }
 
-/* The i-th attribute of a type, -1 if there is none; i < 0: the last. */
-static int
-find_attribute(X509_NAME *name, int nid, int i)
+int
+jj_find_attribute(X509_NAME *name, int nid, int i)
 {
 	int			found = -1;
 
@@ -153,9 +182,8 @@ find_attribute(X509_NAME *name, int nid, int i)
 	return i < -1 ? found : -1;
 }
 
-/* UTF-8 of an attribute's value, to be released with OPENSSL_free; NULL if it is no text. */
-static unsigned char *
-attribute_text(X509_NAME *name, int at, size_t *size)
+unsigned char *
+jj_attribute_text(X509_NAME *name, int at, size_t *size)
 {
 	unsigned char *text = NULL;
 	int			n;
@@ -168,7 +196,7 @@ attribute_text(X509_NAME *name, int at, size_t *size)
 	if (n < 0)
 		return NULL;
 	*size = (size_t) n;
-	if (is_utf8(text, *size))
+	if (jj_is_utf8(text, *size))
 		return text;
 	OPENSSL_free(text);
 	return NULL;
@@ -180,7 +208,7 @@ jj_cert_value(const jj_cert *c, jj_cert_part part, jj_cert_attribute attribute, 
 	static const int nids[] = {NID_commonName, NID_organizationName, NID_organizationalUnitName};
 	X509_NAME  *name = name_of(c, part);
 	size_t		size;
-	unsigned char *text = i < 0 ? NULL : attribute_text(name, find_attribute(name, nids[attribute], i), &size);
+	unsigned char *text = i < 0 ? NULL : jj_attribute_text(name, jj_find_attribute(name, nids[attribute], i), &size);
 
 	if (text == NULL)
 		return -1;
@@ -210,184 +238,17 @@ jj_cert_dns_name(const jj_cert *c, int i, const uint8_t **name, uint32_t *size)
 	return false;
 }
 
-/* ---- columns */
-
-/* "CN=value" in the form of RFC 4514; a value that is no valid text as #HEX of its DER. */
-static bool
-write_attribute(BIO *to, X509_NAME_ENTRY *entry)
-{
-	const ASN1_OBJECT *type = X509_NAME_ENTRY_get_object(entry);
-	ASN1_STRING *value = X509_NAME_ENTRY_get_data(entry);
-	int			nid = OBJ_obj2nid(type);
-	char		dotted[128];
-	BIO		   *text = BIO_new(BIO_s_mem());
-	unsigned long flags = NAME_FLAGS;
-	char	   *bytes = NULL;
-	long		n = 0;
-	bool		good = false;
-
-	if (text == NULL)
-		return false;
-	if (nid == NID_undef)
-	{
-		OBJ_obj2txt(dotted, sizeof(dotted), type, 1);
-		flags |= ASN1_STRFLGS_DUMP_ALL;
-	}
-	if (ASN1_STRING_print_ex(text, value, flags) >= 0)
-	{
-		n = BIO_get_mem_data(text, &bytes);
-		good = is_utf8((const uint8_t *) bytes, (size_t) n);
-	}
-	if (!good)
-	{
-		(void) BIO_reset(text);
-		good = ASN1_STRING_print_ex(text, value, flags | ASN1_STRFLGS_DUMP_ALL) >= 0;
-		n = BIO_get_mem_data(text, &bytes);
-	}
-	good = good && BIO_puts(to, nid == NID_undef ? dotted : OBJ_nid2sn(nid)) > 0 && BIO_puts(to, "=") == 1
-		&& (n == 0 || BIO_write(to, bytes, (int) n) == n);
-	BIO_free(text);
-	return good;
-}
-
-/* As X509_NAME_print_ex with XN_FLAG_RFC2253, which would give up at the first value that is no valid text. */
-static void
-set_issuer(jj_row *row, jj_feature f, X509_NAME *name)
-{
-	BIO		   *text = jj_row_wants(row, f) ? BIO_new(BIO_s_mem()) : NULL;
-	int			last = X509_NAME_entry_count(name) - 1;
-	bool		good = text != NULL;
-	char	   *bytes = NULL;
-	long		n;
-
-	for (int i = last; good && i >= 0; i--)
-	{
-		X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, i);
-
-		if (i < last)
-			good = BIO_puts(text, X509_NAME_ENTRY_set(entry) == X509_NAME_ENTRY_set(X509_NAME_get_entry(name, i + 1)) ? "+" : ",") == 1;
-		good = good && write_attribute(text, entry);
-	}
-	if (good)
-	{
-		n = BIO_get_mem_data(text, &bytes);
-		jj_row_put(row, f, bytes, (size_t) n);
-	}
-	BIO_free(text);
-}
-
-/* The last commonName; control characters as \xHH. */
-static void
-set_common_name(jj_row *row, jj_feature f, X509_NAME *name)
-{
-	size_t		size = 0;
-	unsigned char *text;
-	size_t		room = 0;
-	char	   *to;
-
-	if (!jj_row_wants(row, f))
-		return;
-	text = attribute_text(name, find_attribute(name, NID_commonName, -1), &size);
-	if (text == NULL)
-		return;
-	for (size_t i = 0; i < size; i++)
-		room += text[i] < 0x20 || text[i] == 0x7f ? 4 : 1;
-	to = jj_row_reserve(row, f, room);
-	for (size_t i = 0; to != NULL && i < size; i++)
-	{
-		if (text[i] < 0x20 || text[i] == 0x7f)
-			to += jj_printable(to, text + i, 1, false);
-		else
-			*to++ = (char) text[i];
-	}
-	OPENSSL_free(text);
-}
-
-/* One dNSName or iPAddress behind its length, in out if that is not NULL; bytes, 0 for a name of another kind. */
-static size_t
-write_alternative_name(const GENERAL_NAME *g, char *out)
-{
-	char		address[INET6_ADDRSTRLEN];
-	const uint8_t *b;
-	uint32_t	n;
-
-	if (g->type == GEN_DNS)
-	{
-		b = ASN1_STRING_get0_data(g->d.dNSName);
-		n = (uint32_t) ASN1_STRING_length(g->d.dNSName);
-		if (out == NULL)
-			return sizeof(n) + 4 * (size_t) n;
-		n = (uint32_t) jj_printable(out + sizeof(n), b, n, true);
-	}
-	else if (g->type == GEN_IPADD)
-	{
-		b = ASN1_STRING_get0_data(g->d.iPAddress);
-		n = (uint32_t) ASN1_STRING_length(g->d.iPAddress);
-		if ((n != 4 && n != 16) || inet_ntop(n == 4 ? AF_INET : AF_INET6, b, address, sizeof(address)) == NULL)
-			return 0;
-		n = (uint32_t) strlen(address);
-		if (out == NULL)
-			return sizeof(n) + n;
-		memcpy(out + sizeof(n), address, n);
-	}
-	else
-		return 0;
-	memcpy(out, &n, sizeof(n));
-	return sizeof(n) + n;
-}
-
-static bool
-set_alternative_names(jj_row *row, jj_feature f, const GENERAL_NAMES *names, jj_work *w)
-{
-	int			n = names == NULL ? 0 : sk_GENERAL_NAME_num(names);
-	size_t		room = 0;
-	size_t		used = 0;
-	int			count = 0;
-	char	   *text;
-
-	if (names == NULL || !jj_row_wants(row, f))
-		return true;
-	for (int i = 0; i < n; i++)
-		room += write_alternative_name(sk_GENERAL_NAME_value(names, i), NULL);
-	text = jj_alloc(&w->allocator, room);
-	if (text == NULL)
-		return false;
-	for (int i = 0; i < n && count < JJ_CERT_NAMES; i++)
-	{
-		size_t		size = write_alternative_name(sk_GENERAL_NAME_value(names, i), text + used);
-
-		used += size;
-		count += size > 0;
-	}
-	jj_row_put(row, f, text, used);
-	jj_release(&w->allocator, text);
-	return true;
-}
+/* ---- key and signature */
 
 static void
-set_date(jj_row *row, jj_feature f, const ASN1_TIME *date)
+write_key(char out[JJ_CERT_KEY_TEXT], const char *kind, int bits)
 {
-	ASN1_TIME  *epoch;
-	int			days;
-	int			seconds;
-
-	if (!jj_row_wants(row, f))
-		return;
-	epoch = ASN1_TIME_set(NULL, 0);
-	if (epoch != NULL && ASN1_TIME_check(date) == 1 && ASN1_TIME_diff(&days, &seconds, epoch, date) == 1)
-		jj_row_int(row, f, ((int64_t) days * 86400 + seconds) * 1000000);
-	ASN1_TIME_free(epoch);
-}
-
-static void
-write_key(char out[KEY_TEXT], const char *kind, int bits)
-{
-	BIO_snprintf(out, KEY_TEXT, "%s:%d", kind, bits);
+	BIO_snprintf(out, JJ_CERT_KEY_TEXT, "%s:%d", kind, bits);
 }
 
 /* The curve of an EC key by its algorithm identifier, so that a key on a curve that libcrypto can't use is named too. */
 static bool
-describe_curve(char out[KEY_TEXT], const X509_ALGOR *algorithm)
+describe_curve(char out[JJ_CERT_KEY_TEXT], const X509_ALGOR *algorithm)
 {
 	const ASN1_OBJECT *object;
 	const void *parameter;
@@ -405,33 +266,32 @@ describe_curve(char out[KEY_TEXT], const X509_ALGOR *algorithm)
 		return false;
 	/* OpenSSL has these two under the names of X9.62; the others are those of SEC 2 and RFC 5639 */
 	name = nid == NID_X9_62_prime256v1 ? "secp256r1" : nid == NID_X9_62_prime192v1 ? "secp192r1" : OBJ_nid2sn(nid);
-	BIO_snprintf(out, KEY_TEXT, "ec:%s:%d", name, EC_GROUP_get_degree(group));
+	BIO_snprintf(out, JJ_CERT_KEY_TEXT, "ec:%s:%d", name, EC_GROUP_get_degree(group));
 	EC_GROUP_free(group);
 	return true;
 }
 
-static void
-set_key(jj_row *row, jj_feature f, X509 *x, EVP_PKEY *key)
+const char *
+jj_cert_key(jj_cert *c)
 {
 	X509_ALGOR *algorithm;
 	ASN1_OBJECT *object;
-	char		out[KEY_TEXT];
 	int			nid;
 
-	if (!jj_row_wants(row, f) || X509_PUBKEY_get0_param(&object, NULL, NULL, &algorithm, X509_get_X509_PUBKEY(x)) != 1)
-		return;
+	if (c->key[0] != '\0' || X509_PUBKEY_get0_param(&object, NULL, NULL, &algorithm, X509_get_X509_PUBKEY(c->x)) != 1)
+		return c->key;
 	nid = OBJ_obj2nid(object);
 	if (nid == NID_ED25519)
-		write_key(out, "ed25519", 256);
+		write_key(c->key, "ed25519", 256);
 	else if (nid == NID_ED448)
-		write_key(out, "ed448", 448);
-	else if (nid == NID_X9_62_id_ecPublicKey && describe_curve(out, algorithm))
-		;
-	else if (key != NULL && (nid == NID_rsaEncryption || nid == NID_rsassaPss || nid == NID_dsa))
-		write_key(out, nid == NID_dsa ? "dsa" : nid == NID_rsassaPss ? "rsa-pss" : "rsa", EVP_PKEY_bits(key));
-	else if (OBJ_obj2txt(out, sizeof(out), object, 1) <= 0)
-		return;
-	jj_row_text(row, f, out);
+		write_key(c->key, "ed448", 448);
+	else if (nid == NID_X9_62_id_ecPublicKey && describe_curve(c->key, algorithm))
+		return c->key;
+	else if (X509_get0_pubkey(c->x) != NULL && (nid == NID_rsaEncryption || nid == NID_rsassaPss || nid == NID_dsa))
+		write_key(c->key, nid == NID_dsa ? "dsa" : nid == NID_rsassaPss ? "rsa-pss" : "rsa", EVP_PKEY_bits(X509_get0_pubkey(c->x)));
+	else if (OBJ_obj2txt(c->key, sizeof(c->key), object, 1) <= 0)
+		c->key[0] = '\0';
+	return c->key;
 }
 
 /* Whether libcrypto can check the signature with this key. */
@@ -447,8 +307,9 @@ can_verify(X509 *x, EVP_PKEY *key)
 }
 
 static bool
-is_self_signed(X509 *x, EVP_PKEY *key)
+check_self_signed(X509 *x)
 {
+	EVP_PKEY   *key = X509_get0_pubkey(x);
 	const unsigned char *issuer;
 	const unsigned char *subject;
 	size_t		issuer_size;
@@ -461,67 +322,10 @@ is_self_signed(X509 *x, EVP_PKEY *key)
 	return !can_verify(x, key) || X509_verify(x, key) == 1;
 }
 
-static bool
-set_leaf(jj_row *row, const jj_cert *c, jj_work *w)
-{
-	EVP_PKEY   *key = NULL;
-	bool		good;
-
-	if (jj_row_wants(row, JJ_F_tls_cert_key) || jj_row_wants(row, JJ_F_tls_cert_self_signed))
-		key = X509_get_pubkey(c->x);
-	set_issuer(row, JJ_F_tls_cert_issuer, X509_get_issuer_name(c->x));
-	set_common_name(row, JJ_F_tls_cert_subject_cn, X509_get_subject_name(c->x));
-	good = set_alternative_names(row, JJ_F_tls_cert_san, c->names, w);
-	set_date(row, JJ_F_tls_cert_not_before, X509_get0_notBefore(c->x));
-	set_date(row, JJ_F_tls_cert_not_after, X509_get0_notAfter(c->x));
-	set_key(row, JJ_F_tls_cert_key, c->x, key);
-	if (jj_row_wants(row, JJ_F_tls_cert_self_signed))
-		jj_row_int(row, JJ_F_tls_cert_self_signed, is_self_signed(c->x, key));
-	EVP_PKEY_free(key);
-	return good;
-}
-
-static bool
-wants_leaf(const jj_row *row)
-{
-	static const jj_feature columns[] = {
-		JJ_F_tls_cert_issuer, JJ_F_tls_cert_subject_cn, JJ_F_tls_cert_san, JJ_F_tls_cert_not_before, JJ_F_tls_cert_not_after,
-		JJ_F_tls_cert_self_signed, JJ_F_tls_cert_key
-	};
-
-	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
-		if (jj_row_wants(row, columns[i]))
-			return true;
-	return false;
-}
-
 bool
-jj_cert_columns(jj_row *row, const uint8_t *body, size_t n, jj_work *w)
+jj_cert_self_signed(jj_cert *c)
 {
-	jj_cert_list list;
-	uint8_t		digest[JJ_SHA256_SIZE];
-	jj_cert    *c;
-	bool		good = true;
-
-	if (!jj_cert_list_parse(&list, body, n))
-		return true;
-	jj_row_int(row, JJ_F_tls_cert_count, list.count);
-	jj_row_int(row, JJ_F_tls_cert_chain_length, list.count);
-	jj_row_int(row, JJ_F_tls_cert_total_length, list.total);
-	if (list.count == 0)
-		return true;
-	jj_row_int(row, JJ_F_tls_cert_first_length, list.leaf_size);
-	if (jj_row_wants(row, JJ_F_tls_cert_sha256) && jj_digest(w, JJ_SHA256, list.leaf, list.leaf_size, digest))
-		jj_row_put(row, JJ_F_tls_cert_sha256, digest, sizeof(digest));
-	if (!wants_leaf(row))
-		return true;
-	c = jj_cert_parse(list.leaf, list.leaf_size);
-	if (c != NULL)
-	{
-		ERR_set_mark();
-		good = set_leaf(row, c, w);
-		ERR_pop_to_mark();
-	}
-	jj_cert_free(c);
-	return good;
+	if (c->self_signed == JJ_CERT_NOT_CHECKED)
+		c->self_signed = check_self_signed(c->x) ? JJ_CERT_SELF_SIGNED : JJ_CERT_NOT_SELF_SIGNED;
+	return c->self_signed == JJ_CERT_SELF_SIGNED;
 }

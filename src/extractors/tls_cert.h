@@ -27,9 +27,18 @@ extern bool jj_cert_columns(jj_row *row, const uint8_t *body, size_t n, jj_work 
 /* A parsed certificate. */
 typedef struct jj_cert jj_cert;
 
-/* Parse DER; NULL if it is no X.509 certificate (or without memory). Costs tens of microseconds. */
+/*
+ * The certificate with this DER, which is parsed unless it is one of the last
+ * that were asked for: *c, NULL if it is no X.509 certificate. It stays w's,
+ * until the next call. False without memory.
+ */
+extern bool jj_cert_get(jj_cert **c, const uint8_t *der, size_t n, jj_work *w);
+
+/* Parse DER without that, for the caller to release; NULL if it is none. Costs tens of microseconds. */
 extern jj_cert *jj_cert_parse(const uint8_t *der, size_t n);
 extern void jj_cert_free(jj_cert *c);
+
+extern void jj_cert_cache_free(jj_cert_cache *cache, const jj_allocator *a);
 
 /* The names in a certificate that are held against patterns. */
 typedef enum jj_cert_part

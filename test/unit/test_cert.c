@@ -259,6 +259,30 @@ test_names(void)
 	jj_cert_free(c);
 }
 
+/* The last certificates are kept. */
+static void
+test_cache(void)
+{
+	jj_cert    *first;
+	jj_cert    *again;
+	bool		good = true;
+
+	m.n = 0;
+	put_hex(&m, CERT_EC);
+	ok(jj_cert_get(&first, m.b, m.n, &work) && first != NULL, "a certificate");
+	ok(jj_cert_get(&again, m.b, m.n, &work) && again == first, "is parsed once");
+	for (unsigned i = 0; i < 500; i++)
+	{
+		m.b[m.n - 1] = (uint8_t) i;
+		m.b[m.n - 2] = (uint8_t) (i >> 8);
+		good = good && jj_cert_get(&again, m.b, m.n, &work) && again != NULL && jj_cert_attributes(again, JJ_CERT_SUBJECT) == 6;
+	}
+	ok(good, "five hundred of them");
+	m.b[0] = 0;
+	ok(jj_cert_get(&again, m.b, m.n, &work) && again == NULL, "what is none");
+	ok(jj_cert_get(&again, m.b, m.n, &work) && again == NULL, "is none the next time");
+}
+
 static void
 test_memory(void)
 {
@@ -270,6 +294,11 @@ test_memory(void)
 	f.fail_at = 1;
 	jj_row_clear(&row);
 	ok(!jj_cert_columns(&row, m.b, m.n, &work) && f.live == 0, "no memory for the names");
+	jj_cert_cache_free(work.certs, &kept);
+	work.certs = NULL;
+	f.fail_at = f.calls + 1;
+	jj_row_clear(&row);
+	ok(!jj_cert_columns(&row, m.b, m.n, &work) && f.live == 0, "nor for what is kept of certificates");
 	work.allocator = kept;
 }
 
@@ -284,6 +313,7 @@ main(void)
 	test_odd();
 	test_damage();
 	test_names();
+	test_cache();
 	test_memory();
 	jj_row_free(&row);
 	jj_work_free(&work);
