@@ -163,17 +163,70 @@ INSERT INTO mine SELECT file, flow, to_jsonb(x) - '{file,flow}'::text[] FROM (
 	SELECT *, CASE WHEN mac_unique_src_count > 0 OR mac_unique_dst_count > 0 THEN (mac_src IS NOT NULL)::int + 2 * (mac_dst IS NOT NULL)::int + 4 * coalesce(mac_unique_src_count > 1, false)::int
 		+ 8 * coalesce(mac_unique_dst_count > 1, false)::int + 16 * (mac_vlan_count > 0)::int END AS mac_stat FROM mac) x;
 
+-- icmp
+CREATE TEMP TABLE icmp ON COMMIT DROP AS
+	SELECT *, lag(icmp_seq) OVER (PARTITION BY file, flow, direction, icmp_id, icmp_type IN (8, 128) ORDER BY i) AS seq_before, icmp_type IN (8, 128) AND icmp_type = CASE protocol WHEN 1 THEN 8 ELSE 128 END AS request,
+		icmp_type = CASE protocol WHEN 1 THEN 0 ELSE 129 END AS reply, icmp_type = CASE protocol WHEN 1 THEN 3 ELSE 1 END AS unreachable, icmp_type = CASE protocol WHEN 1 THEN 11 ELSE 3 END AS exceeded,
+		icmp_type = CASE protocol WHEN 1 THEN 5 ELSE 137 END AS redirect
+	FROM packet WHERE protocol IN (1, 58);
+INSERT INTO mine SELECT file, flow, to_jsonb(x) - '{file,flow}'::text[] FROM (
+	SELECT file, flow, count(icmp_type) AS icmp_packet_count, count(*) FILTER (WHERE request) AS icmp_echo_request_count, count(*) FILTER (WHERE reply) AS icmp_echo_reply_count,
+		count(*) FILTER (WHERE unreachable) AS icmp_dest_unreachable_count, count(*) FILTER (WHERE exceeded) AS icmp_time_exceeded_count,
+		count(DISTINCT (icmp_type, icmp_code)) FILTER (WHERE icmp_type IS NOT NULL) AS icmp_unique_type_codes, nullif(count(DISTINCT icmp_id), 0) AS icmp_unique_ids, min(icmp_seq) AS icmp_seq_min, max(icmp_seq) AS icmp_seq_max,
+		CASE WHEN bool_or(request AND seq_before IS NOT NULL) THEN coalesce(sum(step - 1) FILTER (WHERE request AND step > 1 AND step < 32768), 0) END AS icmp_seq_gaps,
+		coalesce(bit_or(request::int + 2 * reply::int + 4 * unreachable::int + 8 * exceeded::int + 16 * redirect::int + 32 * (NOT (request OR reply OR unreachable OR exceeded OR redirect))::int), 0) AS icmp_stat
+	FROM icmp, LATERAL (SELECT (icmp_seq - seq_before + 65536) % 65536 AS step) y GROUP BY 1, 2) x;
+INSERT INTO mine SELECT DISTINCT ON (file, flow) file, flow, jsonb_build_object('icmp_dominant_type', icmp_type, 'icmp_dominant_type_count', n)
+	FROM (SELECT file, flow, icmp_type, count(icmp_type) AS n, min(i) AS first FROM icmp WHERE icmp_type IS NOT NULL GROUP BY 1, 2, 3) x ORDER BY file, flow, n DESC, first;
+INSERT INTO mine SELECT q.file, q.flow, jsonb_build_object('icmp_echo_success_ratio', avg(EXISTS (SELECT FROM icmp r WHERE r.reply AND (r.file, r.flow, r.direction, r.icmp_id, r.icmp_seq)
+		= (q.file, q.flow, -q.direction, q.icmp_id, q.icmp_seq) AND r.i > q.i)::int))
+	FROM (SELECT file, flow, direction, icmp_id, icmp_seq, min(i) AS i FROM icmp WHERE request AND icmp_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5) q GROUP BY 1, 2;
+INSERT INTO mine SELECT file, flow, jsonb_build_object('icmp_ratio', count(*) FILTER (WHERE icmp_type IS NOT NULL)::numeric / count(*), 'is_icmp_only', min(protocol) IN (1, 58)) FROM packet GROUP BY 1, 2;
+
+-- ipv6_options
+INSERT INTO mine SELECT file, flow, to_jsonb(x) - '{file,flow}'::text[] FROM (
+	SELECT file, flow, count(*) FILTER (WHERE ip_version = 6) AS ipv6_packet_count, count(*) FILTER (WHERE ip_version = 4) AS ipv4_packet_count, avg((ip_version = 6)::int) AS ipv6_ratio, min(ip_version) = 6 AS is_ipv6_only,
+		min(flow_label) FILTER (WHERE k = 1 AND NOT bwd) AS ipv6_flow_label,
+		CASE WHEN min(ip_version) = 6 THEN greatest(count(DISTINCT flow_label) FILTER (WHERE NOT bwd), count(DISTINCT flow_label) FILTER (WHERE bwd)) END AS ipv6_flow_label_unique_count,
+		CASE WHEN min(ip_version) = 6 THEN count(*) FILTER (WHERE flow_label <> label_before) END AS ipv6_flow_label_changes,
+		min(tos) FILTER (WHERE k = 1 AND NOT bwd AND ip_version = 6) AS ipv6_traffic_class, min(dscp) FILTER (WHERE k = 1 AND NOT bwd AND ip_version = 6) AS ipv6_dscp,
+		nullif(count(DISTINCT dscp) FILTER (WHERE ip_version = 6), 0) AS ipv6_traffic_class_unique_count, max(ecn) FILTER (WHERE ip_version = 6) AS ipv6_ecn
+	FROM (SELECT *, lag(flow_label) OVER (PARTITION BY file, flow, direction ORDER BY i) AS label_before FROM packet) p GROUP BY 1, 2) x;
+INSERT INTO mine SELECT file, flow, jsonb_build_object('ipv6_ext_headers', coalesce(to_jsonb(array_agg(header ORDER BY i, n) FILTER (WHERE header IS NOT NULL)), '[]'))
+	FROM (SELECT DISTINCT ON (file, flow, header) file, flow, header, i, n FROM packet LEFT JOIN LATERAL unnest(ext_headers) WITH ORDINALITY u(header, n) ON true WHERE ip_version = 6 ORDER BY file, flow, header, i, n) x
+	GROUP BY 1, 2;
+
+-- padding
+CREATE TEMP TABLE sizes ON COMMIT DROP AS
+	SELECT file, flow, count(*) AS sizes, (array_agg(ip_len ORDER BY n DESC, first))[1] AS mode, max(n)::numeric / sum(n) AS share, -sum(n / total * ln(n / total)) AS h
+	FROM (SELECT file, flow, ip_len, count(*) AS n, min(i) AS first, sum(count(*)) OVER (PARTITION BY file, flow)::float8 AS total FROM packet GROUP BY 1, 2, 3) x GROUP BY 1, 2;
+CREATE TEMP TABLE shape ON COMMIT DROP AS
+	SELECT *, CASE WHEN n >= 2 THEN share >= 0.95 END AS constant_size, CASE WHEN n >= 3 AND gap_mean > 0 THEN gap_std / gap_mean <= 0.1 END AS constant_rate, CASE WHEN tcp AND data >= 2 THEN cells::numeric / data >= 0.7 END AS tor
+	FROM (SELECT file, flow, count(*) AS n, var_pop(ip_len) AS var, stddev_pop(ip_len) / avg(ip_len) AS cv, var_pop(gap / 1e9) AS gap_var, avg(gap)::float8 AS gap_mean, stddev_pop(gap::float8) AS gap_std, sum(ip_len) AS bytes, sum(payload_len) AS payload,
+			bool_or(tcp_flags IS NOT NULL) AS tcp, count(*) FILTER (WHERE tcp_flags IS NOT NULL AND payload_len > 0) AS data,
+			count(*) FILTER (WHERE tcp_flags IS NOT NULL AND payload_len > 0 AND 0 IN (payload_len % 535, payload_len % 536, payload_len % 543, payload_len % 565, payload_len % 586)) AS cells, min(protocol) AS protocol
+		FROM packet GROUP BY 1, 2) p JOIN sizes USING (file, flow);
+INSERT INTO mine SELECT file, flow, jsonb_build_object('pkt_size_variance', var, 'pkt_size_cv', CASE WHEN n >= 2 THEN cv END, 'dominant_size_ratio', share, 'dominant_size_mode', mode, 'unique_size_count', sizes,
+		'size_entropy', CASE WHEN sizes > 1 THEN h / ln(sizes) END, 'iat_variance', gap_var, 'iat_cv', CASE WHEN n >= 3 AND gap_mean > 0 THEN gap_std / gap_mean END,
+		'tor_cell_count', CASE WHEN protocol = 6 THEN cells END, 'tor_cell_ratio', CASE WHEN protocol = 6 AND data > 0 THEN cells::numeric / data END, 'burst_overhead_bytes', bytes - payload, 'burst_padding_ratio', (bytes - payload) / bytes,
+		'is_constant_size', constant_size, 'is_constant_rate', constant_rate, 'is_tor_like', tor,
+		'padding_score', CASE WHEN n >= 3 THEN 0.3 * coalesce(constant_size, false)::int + 0.2 * (share > 0.8)::int + 0.2 * coalesce(constant_rate, false)::int + 0.3 * coalesce(tor, false)::int END)
+	FROM shape;
+INSERT INTO mine SELECT file, flow, jsonb_build_object('avg_burst_payload_efficiency', avg(share)) FROM (
+	SELECT file, flow, burst, sum(payload_len) / sum(ip_len)::numeric AS share FROM (
+		SELECT *, count(*) FILTER (WHERE gap >= 50000000) OVER (PARTITION BY file, flow ORDER BY i) AS burst FROM packet) x GROUP BY 1, 2, 3) y GROUP BY 1, 2;
+
 -- ---- the comparison
 
 CREATE TEMP TABLE compared ON COMMIT DROP AS
 	WITH theirs AS MATERIALIZED (SELECT file, (f).first_frame AS flow, to_jsonb(f) AS j FROM flow)
 	SELECT m.file, m.flow, e.k AS col, e.v AS here, t.j -> e.k AS there FROM mine m JOIN theirs t USING (file, flow), jsonb_each(m.j) e(k, v);
 SELECT is_empty(format($$ SELECT g.name, c.file, c.flow, here, there FROM compared c JOIN jj_features g ON g.name = col WHERE group_name = %L AND NOT pg_temp.same(here, there) $$, name),
-	name || ': as SQL computes it from the packets') FROM unnest(ARRAY['flow_meta', 'timing', 'size', 'tcp', 'ip_extended', 'mac']) name;
+	name || ': as SQL computes it from the packets') FROM unnest(ARRAY['flow_meta', 'timing', 'size', 'tcp', 'ip_extended', 'mac', 'icmp', 'ipv6_options', 'padding']) name;
 SELECT is_empty('SELECT col FROM compared WHERE col NOT IN (SELECT name FROM jj_features)', 'nothing was computed that is no column');
-SELECT set_eq($$ SELECT name FROM jj_features WHERE group_name IN ('flow_meta', 'timing', 'size', 'tcp', 'ip_extended', 'mac') AND name NOT IN (SELECT col FROM compared) $$,
+SELECT set_eq($$ SELECT name FROM jj_features WHERE group_name IN ('flow_meta', 'timing', 'size', 'tcp', 'ip_extended', 'mac', 'icmp', 'ipv6_options', 'padding') AND name NOT IN (SELECT col FROM compared) $$,
 	ARRAY['end_reason', 'flow_end_code', 'dst_port_class', 'community_id'], 'all columns of these groups but what is no matter of the packets');
-SELECT is_empty($$ SELECT col, count(*) FROM compared GROUP BY 1 HAVING count(*) <> (SELECT count(*) FROM flow JOIN capture ON name = file WHERE own) AND col !~ '^ip_ttl_.*_est$' $$,
+SELECT is_empty($$ SELECT col, count(*) FROM compared GROUP BY 1 HAVING count(*) <> (SELECT count(*) FROM flow JOIN capture ON name = file WHERE own) AND col !~ '^(ip_ttl_.*_est|icmp_.*|ipv6_ext_headers)$' $$,
 	'for every flow');
 SELECT is_empty($$ SELECT col FROM compared GROUP BY 1 HAVING count(*) FILTER (WHERE here <> 'null') = 0 $$, 'each has values');
 
