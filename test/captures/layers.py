@@ -393,6 +393,26 @@ def _():
             eth(ipv4(A4, B4, 17, u))]
 
 
+@capture('lying_lengths.pcap', 'lengths that lie: IHL beyond the packet and beyond the frame, IPv4 and IPv6 lengths beyond the frame and inside the headers, UDP lengths, '
+         'data offsets beyond the packet, TCP options of length 0 and 1 and beyond the header or the packet, extension headers and AH beyond the packet, '
+         'GRE, VXLAN, Geneve, GTP-U and Teredo headers that promise more than there is')
+def _():
+    u, a = udp(5, 6, b'm' * 12), pair()[0]
+    t = lambda options, data=b'', **k: ipv4(A4, B4, 6, tcp(1000, 80, k.pop('flags', ACK), 1, 1, data, options=options, **k))
+    outer = lambda port, x: ipv4(O4, P4, 17, udp(40000, port, x))
+    out = [ipv4(A4, B4, 17, u, ihl=15), ipv4(A4, B4, 17, b'', ihl=15), ipv4(A4, B4, 17, u, length=1500), ipv4(A4, B4, 17, u, length=22), ipv4(A4, B4, 17, udp(5, 6, b'm' * 12, 7)),
+           ipv4(A4, B4, 17, udp(5, 6, b'm' * 12, 65535)), ipv6(A6, B6, 17, u, length=65535), ipv6(A6, B6, 17, u, length=4)]
+    out += [t(b'', offset=6), t(b'', offset=15), t(b'', b'x' * 8, offset=15), t(b'', offset=0), t(b'\2\4\5\xb4', offset=15, flags=SYN)]
+    for options in (b'\2\0\5\xb4', b'\2\1\5\xb4', b'\1\1\1\2', b'\2\4\5\xb4\3\xff\7\0', b'\5\xfe' + bytes(10), b'\x08\x0a\0\0', b'\x08\2\x08\3\0\x08\4\0\0', b'\4\3\0\0',
+                    b'\x1e\2\x1e\3\x20\0', b'\0\2\4\5\xb4\0\0\0', bytes(range(1, 41))):
+        out += [t(options, flags=SYN), t(options, b'data')]
+    out += [ipv6(A6, B6, 0, ext=b'\x11\xff' + bytes(6), upper=17), ipv6(A6, B6, 60, u[:4], ext=b'\x11\1' + bytes(6), upper=17), ipv6(A6, B6, 43, u, ext=b'\x3c\0' + bytes(6) + b'\x11\x20' + bytes(6), upper=17),
+            ipv4(A4, B4, 51, b'\x11\xff' + bytes(10) + u), ipv6(A6, B6, 51, u, ext=b'\x11\x80' + bytes(10), upper=17), ipv6(A6, B6, 44, b'', ext=b'\x11\0\0')]
+    out += [ipv4(O4, P4, 47, b'\xf0\0\x08\0' + a[:8]), outer(4789, vxlan(eth(a), 7)[:20]), outer(6081, b'\x3f\0\x65\x58' + bytes(4) + eth(a)), outer(2152, b'\x34\xff\xff\xff\0\0\0\1\0\0\0\x85\xff' + a),
+            outer(3544, b'\0\1\xff\xff' + bytes(9) + pair(0, True)[0]), ipv4(O4, P4, 4, ipv4(A4, B4, 17, u, length=9000)), ipv4(O4, P4, 4, ipv4(A4, B4, 17, u, ihl=15))]
+    return [eth(x) for x in out]
+
+
 # ---- fragments
 
 def fragments(v6, proto, body, ident, first=64):

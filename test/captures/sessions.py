@@ -1,4 +1,7 @@
 """Captures for the flow table: life cycles of TCP connections, timeouts, clocks, direction, many flows."""
+import gzip
+import io
+
 from wire import *
 
 CAPTURES = []
@@ -135,6 +138,119 @@ def _():
     u = Talk(port(5002), B, t.t).segment(0, S, options=windows, window=8192).segment(1, SA, after=30 * 10**6, options=b'\2\4\x05\xb4')
     u.segment(0, ACK).segment(0, S | ACK, options=b'\3\0\2\4', seq=7).segment(0, ACK, options=b'\x08\x28\0\0', seq=1002)
     return t.out + u.out
+
+
+class Dice:
+    """Numbers that look random and are always the same."""
+
+    def __init__(self, seed):
+        self.seed, self.n = seed, 0
+
+    def below(self, n):
+        self.n += 1
+        return int.from_bytes(filler(4, '%s %d' % (self.seed, self.n)), 'big') % n
+
+    def one(self, *of):
+        return of[self.below(len(of))]
+
+
+@capture('tcp_disorder.pcap', 'twenty connections with every kind of disorder in both directions: loss, segments out of order, repeated, overlapping and '
+         'partly new, duplicate ACKs, fast and spurious retransmission, SACK and D-SACK, keep-alives, closed windows and probes, timestamps that come late or '
+         'repeat, sequence numbers and timestamps that wrap, RSTs, options that lie about their length')
+def _():
+    out = []
+    for n in range(20):
+        d = Dice('disorder %d' % n)
+        isn = [d.one(1000, 0xffffff00, 0xfffff800) + d.below(200) for _ in (0, 1)]
+        t = Talk(('192.0.2.1', 20000 + n), ('198.51.100.1', 80), START + n * SECOND, isn=isn, gap=10**5)
+        clock = [0xfffffff0 + d.below(32) if n % 3 == 0 else 5000 + d.below(1000) for _ in (0, 1)]
+        echo = [0, 0]
+        stamped = n % 4 != 3
+
+        def options(s, more=b''):
+            if not stamped:
+                return more
+            clock[s] = (clock[s] + d.below(3)) & 0xffffffff
+            value = (clock[s] - (5 if d.below(12) == 0 else 0)) & 0xffffffff
+            echo[s] = value
+            return ts(value, (echo[1 - s] - (1 if d.below(8) == 0 else 0)) & 0xffffffff) + more
+        shift = b'\3\3' + bytes([d.below(16)]) + b'\1'
+        t.segment(0, S | (ECE | CWR if n % 5 == 0 else 0), options=b'\2\4\5\xb4\4\2' + options(0) + shift)
+        if n % 7 == 6:
+            t.segment(0, S, seq=isn[0], after=10**6, options=b'\2\4\5\xb4')
+        t.segment(1, SA | (ECE if n % 5 == 0 else 0), after=d.one(10**5, 2 * 10**7), options=options(1) + (shift if n % 2 else b''))
+        t.segment(0, ACK, after=d.one(10**5, 2 * 10**7), options=options(0))
+        high = t.seq[:]
+        sent = [[], []]
+        for _ in range(d.below(50) + 20):
+            s = d.below(2)
+            kind = d.below(16)
+            after = d.one(1000, 10**5, 2 * 10**6, 10**7, 3 * 10**7, 3 * 10**8)
+            window = d.one(64240, 64240, 64240, 500, 0) if d.below(4) == 0 else 64240
+            ackno = high[1 - s] if d.below(4) else (high[1 - s] - 100 * d.below(4)) & 0xffffffff
+            more = b''
+            if kind < 6:
+                size = d.one(1, 100, 100, 100, 300)
+                seq = (high[s] + (100 if d.below(6) == 0 else 0)) & 0xffffffff
+                sent[s].append((seq, size))
+                t.segment(s, ACK | (PSH if d.below(2) else 0), bytes(size), after, seq, ackno, options(s), window)
+                high[s] = (seq + size) & 0xffffffff
+                continue
+            if kind < 9 and sent[s]:
+                seq, size = sent[s][-1 - d.below(min(4, len(sent[s])))]
+                if d.below(4) == 0:
+                    seq, size = (seq + d.below(50) - 25) & 0xffffffff, size + d.below(60)
+                t.segment(s, ACK, bytes(size), after, seq, ackno, options(s), window)
+                if (seq + size - high[s]) & 0xffffffff < 0x80000000:
+                    high[s] = (seq + size) & 0xffffffff
+            elif kind < 12:
+                if d.below(2):
+                    low = (ackno + 100 * d.below(5) - 200) & 0xffffffff
+                    more = sack((low, (low + 100) & 0xffffffff), *([((low - 50) & 0xffffffff, (low + 200) & 0xffffffff)] if d.below(2) else []))
+                for _ in range(d.below(4) + 1):
+                    t.segment(s, ACK, b'', after, high[s], ackno, options(s, more if stamped and len(more) <= 28 or not stamped else b''), 64240)
+                    after = 10**5
+                if d.below(2) and ackno != high[1 - s]:
+                    t.segment(1 - s, ACK, bytes(100), d.one(10**5, 3 * 10**7), ackno, high[s], options(1 - s))
+            elif kind == 12:
+                t.segment(s, ACK, d.one(b'', b'k'), after, (high[s] - 1) & 0xffffffff, ackno, options(s), window)
+                t.segment(1 - s, ACK, b'', 10**5, high[1 - s], high[s], options(1 - s))
+            elif kind == 13:
+                t.segment(s, ACK, b'', after, high[s], ackno, options(s), 0)
+                t.segment(1 - s, ACK, b'p', 2 * 10**8, high[1 - s], high[s], options(1 - s))
+                t.segment(s, ACK, b'', 10**5, high[s], ackno, options(s), d.one(0, 500))
+            elif kind == 14:
+                t.segment(s, ACK, b'', after, high[s], ackno, d.one(b'\5\x14' + bytes(6), b'\x08\x28' + bytes(6), b'\2\1\0\0', b'\3\0\2\4', b'\0\x08\x0a\0', b'\2\4', b'\xfd\4\0\1'), window)
+            else:
+                t.segment(s, ACK | URG, b'u', after, high[s], ackno, options(s), window)
+                high[s] = (high[s] + 1) & 0xffffffff
+        t.seq = high
+        out += (t.close(d.below(2)) if n % 3 else t.segment(d.below(2), R | d.one(0, ACK), d.one(b'', b'gone'))).out
+    return sorted(out, key=lambda x: x[0])
+
+
+def super_packets():
+    """Segments as cards with segmentation and receive offload hand them over."""
+    t = Talk(('192.0.2.1', 30000), B, mss=65483).open().send(0, bytes(100)).send(1, bytes(200000))
+    t.segment(0, ACK, bytes(65483)).segment(0, ACK, bytes(65483), seq=t.seq[0] - 65483).segment(1, ACK).close()
+    out = t.out
+    for v6 in (False, True):
+        a, b = ('2001:db8::1', '2001:db8::80') if v6 else ('192.0.2.1', '198.51.100.1')
+        t0 = START + (2 + v6) * SECOND
+        for i, size in enumerate((70000, 180000)):
+            body = tcp(30001, 443, ACK, 1 + 70000 * i, 1, bytes(size))
+            out.append((t0 + i * 10**6, eth(ip(a, b, 6, body, length=0))))
+        whole = eth(ip(a, b, 6, tcp(30001, 443, ACK | PSH, 250001, 1, bytes(65483 - (20 if v6 else 0)))))
+        out.append((t0 + 3 * 10**6, whole[:64], len(whole)))
+        out.append((t0 + 4 * 10**6, eth(ip(b, a, 6, tcp(443, 30001, ACK, 1, 250001, b'')))))
+    data = io.BytesIO()
+    with gzip.GzipFile(filename='', fileobj=data, mode='wb', mtime=0) as f:
+        f.write(pcap(out))
+    return data.getvalue()
+
+
+CAPTURES.append(('super_packets.pcap.gz', 'segments of 64 kB and more, as offloading leaves them: whole, with IP length 0 (70,000 and 180,000 bytes), cut to 64 bytes, '
+                 'repeated; IPv4 and IPv6', super_packets))
 
 
 @capture('mptcp.pcap', 'Multipath TCP: MP_CAPABLE version 1 in all three segments, DSS, ADD_ADDR; a joined subflow; an unknown subtype')

@@ -80,7 +80,7 @@ def ipv4(src, dst, proto, data=b'', ttl=64, tos=0, ident=1, flags=2, frag=0, opt
     options += b'\0' * (-len(options) % 4)
     a, b = addr(src), addr(dst)
     if not frag and not flags & 1:
-        data = _sum(proto, data, a + b + struct.pack('>BBH', 0, proto, len(data)))
+        data = _sum(proto, data, a + b + struct.pack('>BBH', 0, proto, len(data) & 0xffff))
     words = 5 + len(options) // 4
     total = words * 4 + len(data) if length is None else length
     head = struct.pack('>BBHHHBBH', version << 4 | (words if ihl is None else ihl), tos, total, ident, flags << 13 | frag // 8, ttl, proto, 0)
