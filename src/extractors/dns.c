@@ -514,15 +514,13 @@ const jj_parser jj_parser_dns = {
 static void
 put_name(jj_row *row, jj_feature f, const uint8_t *item)
 {
-	jj_text_out out = {NULL, 0};
+	char		text[JJ_DNS_NAME_TEXT(JJ_DNS_NAME_BYTES)];
+	jj_text_out out = {text};
 
 	if (!jj_row_wants(row, f))
 		return;
 	jj_dns_name_text(&out, item + 2, item[1]);
-	out.to = jj_row_reserve(row, f, out.n);
-	out.n = 0;
-	if (out.to != NULL)
-		jj_dns_name_text(&out, item + 2, item[1]);
+	jj_row_put(row, f, text, (size_t) (out.to - text));
 }
 
 /* The mnemonic, else prefix and number. */
@@ -530,7 +528,7 @@ static void
 put_mnemonic(jj_row *row, jj_feature f, const char *name, const char *prefix, unsigned number)
 {
 	char		text[16];
-	jj_text_out out = {text, 0};
+	jj_text_out out = {text};
 
 	if (!jj_row_wants(row, f))
 		return;
@@ -541,45 +539,41 @@ put_mnemonic(jj_row *row, jj_feature f, const char *name, const char *prefix, un
 	}
 	jj_out_text(&out, prefix);
 	jj_out_number(&out, number);
-	jj_row_put(row, f, text, out.n);
+	jj_row_put(row, f, text, (size_t) (out.to - text));
 }
 
-/* Texts of all items of the kind, as elements of a text array; out->to NULL measures. */
+/* All items of the kind as elements of a text array. */
 static void
-item_texts(jj_text_out *out, const jj_dns *d, uint8_t kind)
+put_texts(jj_row *row, jj_feature f, const jj_dns *d, uint8_t kind)
 {
 	const uint8_t *b = items_in(d);
+	size_t		room = 0;
+	char	   *start;
+	jj_text_out out;
 
 	for (uint32_t o = 0; o < d->used; o += item_size(b + o))
+		if (b[o] == kind)
+			room += sizeof(uint32_t) + (kind == ITEM_NAME ? JJ_DNS_NAME_TEXT(b[o + 1]) : JJ_DNS_SVCB_TEXT(item_size(b + o)));
+	start = jj_row_reserve(row, f, room);
+	if (start == NULL)
+		return;
+	out.to = start;
+	for (uint32_t o = 0; o < d->used; o += item_size(b + o))
 	{
-		size_t		start = out->n;
+		char	   *element = out.to;
 		uint32_t	size;
 
 		if (b[o] != kind)
 			continue;
-		out->n += sizeof(size);
+		out.to += sizeof(size);
 		if (kind == ITEM_NAME)
-			jj_dns_name_text(out, b + o + 2, b[o + 1]);
+			jj_dns_name_text(&out, b + o + 2, b[o + 1]);
 		else
-			jj_dns_svcb_text(out, b + o + 3, item_size(b + o) - 3);
-		size = (uint32_t) (out->n - start - sizeof(size));
-		if (out->to != NULL)
-			memcpy(out->to + start, &size, sizeof(size));
+			jj_dns_svcb_text(&out, b + o + 3, item_size(b + o) - 3);
+		size = (uint32_t) ((size_t) (out.to - element) - sizeof(size));
+		memcpy(element, &size, sizeof(size));
 	}
-}
-
-static void
-put_texts(jj_row *row, jj_feature f, const jj_dns *d, uint8_t kind)
-{
-	jj_text_out out = {NULL, 0};
-
-	if (!jj_row_wants(row, f))
-		return;
-	item_texts(&out, d, kind);
-	out.to = jj_row_reserve(row, f, out.n);
-	out.n = 0;
-	if (out.to != NULL)
-		item_texts(&out, d, kind);
+	jj_row_trim(row, f, (size_t) (out.to - start));
 }
 
 static void

@@ -218,6 +218,8 @@ jj_dns_same_name(const uint8_t *a, uint32_t a_size, const uint8_t *b, uint32_t b
 {
 	if (a_size != b_size)
 		return false;
+	if (memcmp(a, b, a_size) == 0)
+		return true;
 	/* lengths of labels are below the letters, so that the bytes can be taken as one string */
 	for (uint32_t i = 0; i < a_size; i++)
 	{

@@ -91,6 +91,8 @@ extern uint32_t jj_dns_name(const jj_dns_message *m, uint32_t offset, uint8_t ou
 /* Whether two names as jj_dns_name gives them are the same: letters of ASCII match in either case (RFC 4343). */
 extern bool jj_dns_same_name(const uint8_t *a, uint32_t a_size, const uint8_t *b, uint32_t b_size);
 
+#define JJ_DNS_NAME_TEXT(size) (4 * (size_t) (size) + 1)	/* longest text of a name of so many bytes */
+
 /*
  * A name as text: no trailing dot, the root a single dot, "." and "\" in a
  * label behind a backslash, bytes outside 0x21 to 0x7e as \DDD (RFC 1035 5.1, RFC 4343 2.1).
@@ -99,6 +101,8 @@ extern void jj_dns_name_text(jj_text_out *out, const uint8_t *name, uint32_t siz
 
 /* Whether RDATA of type SVCB or HTTPS is in order: priority, target without compression, parameters that fill it (RFC 9460 2.2). */
 extern bool jj_dns_svcb_valid(const uint8_t *data, uint32_t size);
+
+#define JJ_DNS_SVCB_TEXT(size) (4 * (size_t) (size) + 8)	/* longest text of so many bytes of RDATA */
 
 /*
  * Valid RDATA in presentation form (RFC 9460 2.1): priority, target, then

@@ -33,27 +33,25 @@ escape(jj_text_out *out, uint8_t c)
 void
 jj_dns_name_text(jj_text_out *out, const uint8_t *name, uint32_t size)
 {
-	uint32_t	label = 0;		/* offset of the next label's length */
+	const uint8_t *end = name + size;
 
 	if (size == 0)
 		jj_out_byte(out, '.');
-	for (uint32_t i = 0; i < size; i++)
+	for (const uint8_t *b = name; b < end;)
 	{
-		uint8_t		c = name[i];
+		const uint8_t *label_end = b + 1 + *b;
 
-		if (i == label)
+		if (b > name)
+			jj_out_byte(out, '.');
+		for (b++; b < label_end; b++)
 		{
-			if (i > 0)
-				jj_out_byte(out, '.');
-			label += 1 + (uint32_t) c;
-			continue;
+			if (*b == '.' || *b == '\\')
+				jj_out_byte(out, '\\');
+			if (*b >= 0x21 && *b <= 0x7e)
+				jj_out_byte(out, (char) *b);
+			else
+				escape(out, *b);
 		}
-		if (c == '.' || c == '\\')
-			jj_out_byte(out, '\\');
-		if (c >= 0x21 && c <= 0x7e)
-			jj_out_byte(out, (char) c);
-		else
-			escape(out, c);
 	}
 }
 

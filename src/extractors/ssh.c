@@ -348,46 +348,42 @@ static void
 put_shown(jj_row *row, jj_feature f, const uint8_t *b, uint32_t n)
 {
 	char		text[4 * JJ_SSH_SHOWN];
-	jj_text_out out = {text, 0};
+	jj_text_out out = {text};
 
 	if (!jj_row_wants(row, f))
 		return;
 	out_shown(&out, b, n);
-	jj_row_put(row, f, text, out.n);
+	jj_row_put(row, f, text, (size_t) (out.to - text));
 }
 
-/* Names as elements of a text array; out->to NULL measures. */
-static void
-out_names(jj_text_out *out, const jj_ssh_name *name, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-	{
-		uint32_t	size = JJ_NULL_ELEMENT;
-		size_t		start = out->n;
-
-		out->n += sizeof(size);
-		if (name[i].bytes != NULL)
-		{
-			out_shown(out, name[i].bytes, name[i].n);
-			size = (uint32_t) (out->n - start - sizeof(size));
-		}
-		if (out->to != NULL)
-			memcpy(out->to + start, &size, sizeof(size));
-	}
-}
-
+/* Names as elements of a text array. */
 static void
 put_names(jj_row *row, jj_feature f, const jj_ssh_name *name, unsigned n)
 {
-	jj_text_out out = {NULL, 0};
+	size_t		room = 0;
+	char	   *start;
+	jj_text_out out;
 
-	if (!jj_row_wants(row, f))
+	for (unsigned i = 0; i < n; i++)
+		room += sizeof(uint32_t) + 4 * (size_t) name[i].n;
+	start = jj_row_reserve(row, f, room);
+	if (start == NULL)
 		return;
-	out_names(&out, name, n);
-	out.to = jj_row_reserve(row, f, out.n);
-	out.n = 0;
-	if (out.to != NULL)
-		out_names(&out, name, n);
+	out.to = start;
+	for (unsigned i = 0; i < n; i++)
+	{
+		char	   *element = out.to;
+		uint32_t	size = JJ_NULL_ELEMENT;
+
+		out.to += sizeof(size);
+		if (name[i].bytes != NULL)
+		{
+			out_shown(&out, name[i].bytes, name[i].n);
+			size = (uint32_t) ((size_t) (out.to - element) - sizeof(size));
+		}
+		memcpy(element, &size, sizeof(size));
+	}
+	jj_row_trim(row, f, (size_t) (out.to - start));
 }
 
 /* 2.0 if all known sides are 2.0 or 1.99, else the lowest version. */
@@ -397,7 +393,7 @@ put_version(jj_row *row, const sides *x)
 	const uint32_t *least = NULL;
 	bool		two = true;
 	char		text[24];
-	jj_text_out out = {text, 0};
+	jj_text_out out = {text};
 
 	for (unsigned d = 0; d < 2; d++)
 	{
@@ -415,7 +411,7 @@ put_version(jj_row *row, const sides *x)
 	jj_out_number(&out, two ? 2 : least[0]);
 	jj_out_byte(&out, '.');
 	jj_out_number(&out, two ? 0 : least[1]);
-	jj_row_put(row, JJ_F_ssh_version, text, out.n);
+	jj_row_put(row, JJ_F_ssh_version, text, (size_t) (out.to - text));
 }
 
 /* MD5 of four of the lists, joined by ";". False without memory. */

@@ -1,6 +1,5 @@
 /*
- * Text of a length that is not known before: written twice by the same code,
- * first to be measured, then to where it belongs.
+ * Text written piece by piece to where there is room for the longest.
  */
 #ifndef JJ_TEXT_OUT_H
 #define JJ_TEXT_OUT_H
@@ -11,24 +10,21 @@
 
 typedef struct jj_text_out
 {
-	char	   *to;				/* NULL: only measure */
-	size_t		n;				/* bytes so far */
+	char	   *to;				/* behind the last byte */
 } jj_text_out;
 
 static inline void
 jj_out_byte(jj_text_out *t, char c)
 {
-	if (t->to != NULL)
-		t->to[t->n] = c;
-	t->n++;
+	*t->to++ = c;
 }
 
 static inline void
 jj_out_bytes(jj_text_out *t, const void *bytes, size_t size)
 {
-	if (t->to != NULL && size > 0)
-		memcpy(t->to + t->n, bytes, size);
-	t->n += size;
+	if (size > 0)
+		memcpy(t->to, bytes, size);
+	t->to += size;
 }
 
 static inline void
@@ -37,6 +33,7 @@ jj_out_text(jj_text_out *t, const char *text)
 	jj_out_bytes(t, text, strlen(text));
 }
 
+/* At most 10 bytes. */
 static inline void
 jj_out_number(jj_text_out *t, uint32_t v)
 {

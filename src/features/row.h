@@ -186,6 +186,14 @@ extern void jj_row_text(jj_row *row, jj_feature f, const char *text);
 /* Room for size bytes of feature f, to be filled by the caller; NULL if f is not wanted or without memory. Aligned to 8. */
 extern void *jj_row_reserve(jj_row *row, jj_feature f, size_t size);
 
+/* Of the value reserved last, only the first size bytes are used. */
+static inline void
+jj_row_trim(jj_row *row, jj_feature f, size_t size)
+{
+	row->arena_used -= row->value[f].bytes.size - (uint32_t) size;
+	row->value[f].bytes.size = (uint32_t) size;
+}
+
 /* An address of 16 bytes as inet: 4 bytes if version is 4. */
 extern void jj_row_inet(jj_row *row, jj_feature f, const uint8_t address[16], int version);
 

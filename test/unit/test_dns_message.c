@@ -35,13 +35,11 @@ name_at(uint32_t offset)
 	static char text[1024];
 	uint8_t		labels[JJ_DNS_NAME_BYTES];
 	uint32_t	n = jj_dns_name(&m, offset, labels);
-	jj_text_out measured = {NULL, 0};
-	jj_text_out out = {text, 0};
+	jj_text_out out = {text};
 
-	jj_dns_name_text(&measured, labels, n);
 	jj_dns_name_text(&out, labels, n);
-	text[out.n] = '\0';
-	return out.n == measured.n ? text : "(measured otherwise)";
+	*out.to = '\0';
+	return (size_t) (out.to - text) <= JJ_DNS_NAME_TEXT(n) ? text : "(longer than promised)";
 }
 
 static const char *
@@ -49,19 +47,17 @@ svcb(const uint8_t *b, uint32_t n)
 {
 	static char text[2048];
 	uint8_t    *copy = malloc(n > 0 ? n : 1);
-	jj_text_out measured = {NULL, 0};
-	jj_text_out out = {text, 0};
+	jj_text_out out = {text};
 
 	memcpy(copy, b, n);
 	snprintf(text, sizeof(text), "(damaged)");
 	if (jj_dns_svcb_valid(copy, n))
 	{
-		jj_dns_svcb_text(&measured, copy, n);
 		jj_dns_svcb_text(&out, copy, n);
-		text[out.n] = '\0';
+		*out.to = '\0';
 	}
 	free(copy);
-	return out.n == measured.n ? text : "(measured otherwise)";
+	return (size_t) (out.to - text) <= JJ_DNS_SVCB_TEXT(n) ? text : "(longer than promised)";
 }
 
 static void
