@@ -1,8 +1,8 @@
--- Columns of the application protocols against what tshark, and openssl for certificates, say of the recordings
--- (test/captures/expected/protocols, made by check_protocols.py).
+-- Columns of the application protocols against what tshark, and openssl for certificates, say of the recordings, and against what
+-- was put into captures of damaged messages (test/captures/expected/protocols, made by check_protocols.py and make_captures.py).
 BEGIN;
 \ir setup.psql
-DELETE FROM capture WHERE path NOT LIKE '%/recorded/%';
+DELETE FROM capture WHERE name || '.tsv' NOT IN (SELECT f FROM pg_ls_dir(:'captures' || '/expected/protocols') f);
 SELECT pg_temp.load_flows();
 SELECT * FROM no_plan();
 
