@@ -4,6 +4,7 @@ import hashlib
 import ipaddress
 import re
 import subprocess
+import tempfile
 
 CURVES = {'prime256v1': ('secp256r1', 256), 'secp384r1': ('secp384r1', 384), 'secp521r1': ('secp521r1', 521)}
 
@@ -36,9 +37,13 @@ def names(der):
 
 
 def self_signed(der):
-    """Verified with the key of the certificate itself."""
-    issuer, subject = openssl(der, '-issuer'), openssl(der, '-subject')
-    return issuer.split('=', 1)[1] == subject.split('=', 1)[1]
+    """Whether the certificate names itself as issuer, and its own key verifies it."""
+    if openssl(der, '-issuer').split('=', 1)[1] != openssl(der, '-subject').split('=', 1)[1]:
+        return False
+    with tempfile.NamedTemporaryFile(suffix='.pem') as f:
+        subprocess.run(['openssl', 'x509', '-inform', 'DER', '-out', f.name], input=der, check=True)
+        return subprocess.run(['openssl', 'verify', '-no_check_time', '-check_ss_sig', '-partial_chain', '-CAfile', f.name, f.name], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL).returncode == 0
 
 
 @functools.lru_cache(None)

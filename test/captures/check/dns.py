@@ -1,7 +1,7 @@
 """Columns of group dns from tshark's fields."""
 import ipaddress
 
-from .pdml import all_named, integer, named, raw
+from .pdml import integer, named, raw
 
 PORTS = {53: 'dns', 5353: 'mdns', 5355: 'llmnr'}
 TYPES = {1: 'A', 2: 'NS', 5: 'CNAME', 6: 'SOA', 12: 'PTR', 15: 'MX', 16: 'TXT', 28: 'AAAA', 33: 'SRV', 35: 'NAPTR', 44: 'SSHFP', 64: 'SVCB', 65: 'HTTPS', 252: 'AXFR',

@@ -2,7 +2,7 @@
 import contextlib
 import os
 
-from lab import SERVER, SERVER4, SERVER6
+from lab import SERVER4
 
 PROXY = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'proxy.py')
 NGINX = """daemon off; user root; worker_processes 1; pid %(work)s/nginx.pid; error_log stderr;

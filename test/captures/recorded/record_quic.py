@@ -1,7 +1,7 @@
 """QUIC and HTTP/3. Packages: ngtcp2-client ngtcp2-server; and aioquic of PyPI for Python as JJREC_PYTHON (a virtual environment)."""
 import os
 
-from lab import SERVER4, SERVER6
+from lab import SERVER4
 
 PYTHON = os.environ.get('JJREC_PYTHON', 'python3')
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'quic_peer.py')

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 
-from lab import CLIENT, SERVER, SERVER4, talk
+from lab import CLIENT, SERVER4, talk
 
 PORTS = [('smtp', 25), ('lmtp', 24), ('pop3', 110), ('imap', 143), ('ftp', 21), ('xmpp', 5222), ('xmpp-server', 5269), ('irc', 6667), ('nntp', 119),
          ('sieve', 4190), ('ldap', 389), ('mysql', 3306)]

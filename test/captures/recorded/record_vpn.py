@@ -3,7 +3,7 @@ import os
 import subprocess
 import time
 
-from lab import CLIENT, CLIENT4, SERVER, SERVER4
+from lab import CLIENT, SERVER, SERVER4
 
 OPENVPN = ['openvpn', '--dev', 'tun', '--ca', 'ca.pem', '--cipher', 'AES-256-GCM', '--topology', 'subnet', '--verb', '3', '--keepalive', '10', '60']
 
