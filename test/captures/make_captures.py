@@ -16,6 +16,7 @@ import fragments  # noqa: E402
 import layers    # noqa: E402
 import sessions  # noqa: E402
 import ssh_dns   # noqa: E402
+import web       # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'recorded'))
 import record    # noqa: E402
@@ -25,8 +26,8 @@ HEAD = """# Captures
 Small captures for the tests, all but one made by make_captures.py, which also writes this file; together they reach every branch of
 the reader and the decoder. Those in recorded/ are recordings of real programs, made by recorded/record.py: they are for the
 application protocols. Addresses are from the documentation ranges (RFC 5737, RFC 3849) and private ones.
-expected/ holds what tshark says of the well-formed ones, expected/protocols/ of the protocols in recorded/; check_tshark.py and
-check_protocols.py make it anew. What was put into ssh_damage, dns_damage and dns_tcp is in expected/protocols/ as well.
+expected/ holds what tshark says of the well-formed ones, expected/protocols/ of the protocols in recorded/, http_heads.pcap and
+http2_frames.pcap; check_tshark.py and check_protocols.py make it anew. What was put into ssh_damage, dns_damage and dns_tcp is in expected/protocols/ as well.
 
 | File | Exercises |
 |---|---|
@@ -38,7 +39,7 @@ RECORDED = ("| recorded_loopback.pcap | not made but recorded (dumpcap): curl to
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
     rows = []
-    for module in (files, layers, fragments, sessions, demo, ssh_dns):
+    for module in (files, layers, fragments, sessions, web, demo, ssh_dns):
         for name, about, make in module.CAPTURES:
             data = make()
             with open(os.path.join(folder, name), 'wb') as f:

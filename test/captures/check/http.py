@@ -85,6 +85,7 @@ def columns(flow, tls):
             status = next((header(x, ':status') for _, forward, x in listed if not forward and integer(x, 'http2.type') == 1 and (header(x, ':status') or '1')[0] != '1'), None)
             if first is not None:
                 found['http_method'], found['http_host'], found['http_user_agent'] = header(first, ':method'), header(first, ':authority'), header(first, 'user-agent')
+                found['http_host'] = found['http_host'] and found['http_host'].lower()
             found['http_status'] = int(status) if status else None
             return found
     if requests:
