@@ -1,9 +1,14 @@
 /*
  * Streams and datagrams to the parsers that want them.
+ *
+ * Most flows are of no protocol that a parser reads, and most segments come in
+ * order. Such a flow is followed in its record alone: the sequence numbers of
+ * its streams, and which parsers are to be asked whether the bytes are theirs
+ * (gated). The block behind the record comes with the first parser that has a
+ * state (live), or with a segment out of order.
  */
 #include "extractors/app.h"
 
-#include <stddef.h>
 #include <string.h>
 
 /* One line for each parser. */
@@ -16,12 +21,11 @@ static const jj_parser *const parsers[JJ_PARSERS] = {
 };
 
 #define BIT(id) (1u << (id))
+#define NOT(id) ((uint8_t) ~BIT(id))
+#define LONG_STREAM UINT32_C(0x80000000)	/* bytes from which on the block follows the stream */
 
 struct jj_app
 {
-	uint8_t		want_stream[2]; /* bits of the parsers */
-	uint8_t		want_datagram;
-	uint8_t		want_packet;
 	bool		has_syn_ack[2];	/* sent by this side */
 	uint32_t	syn_ack[2];		/* what the first one acknowledges */
 	jj_hold    *hold;
@@ -29,15 +33,32 @@ struct jj_app
 	jj_stream	stream[2];
 };
 
-/* In the flow record. */
+/* What follows a stream. */
+typedef enum follower
+{
+	NOBODY,						/* it has not begun */
+	RECORD,						/* start and next of app_state: all in order, nothing held */
+	BLOCK						/* jj_app.stream */
+} follower;
+
+/* In the flow record. Bits are those of parsers. */
 typedef struct app_state
 {
+	jj_app	   *fetch;			/* app, if the next packet needs it */
 	jj_app	   *app;
-	bool		begun;
+	uint32_t	start[2];		/* sequence number of the first byte of a stream, and of the next one */
+	uint32_t	next[2];
+	uint8_t		follower[2];
+	bool		start_seen[2];	/* by a SYN */
+	uint8_t		gated[2];		/* to be asked about a direction (UDP: in [0]) */
+	uint8_t		live[2];		/* want the direction (UDP: in [0]) */
+	uint8_t		packet_gated;	/* to be asked about every packet */
+	uint8_t		packet_live;	/* want every packet */
 	bool		idle[2];		/* no packet of this direction is needed any more */
+	bool		begun;
 	bool		captured;		/* payload was */
-	bool		packets;		/* a parser wants every packet */
-	bool		useful;			/* a parser wants anything */
+	bool		ah;				/* an Authentication Header was seen */
+	bool		keep;			/* the block is needed for what the streams are like, whatever they carry */
 } app_state;
 
 /* Parsers that the wanted groups need. */
@@ -61,87 +82,120 @@ parsers_of(uint32_t groups)
 	return need;
 }
 
-/* What the parsers want of a flow with the packet's protocol. */
+/* Set whether packets are needed from now on. */
 static void
-set_wants(jj_app *app, const jj_packet *p, uint32_t groups)
+set_idle(app_state *s)
 {
-	unsigned	need = parsers_of(groups);
+	uint8_t		packets = s->packet_gated | s->packet_live;
 
-	for (unsigned id = 0; id < JJ_PARSERS; id++)
-	{
-		const jj_parser *x = parsers[id];
-
-		if (!(need & BIT(id)) || x == NULL)
-			continue;
-		if (x->packet != NULL && x->stream_opens == NULL && x->datagram_opens == NULL)
-			app->want_packet |= (uint8_t) BIT(id);
-		if (x->stream != NULL && p->proto == JJ_PROTO_TCP)
-		{
-			app->want_stream[0] |= (uint8_t) BIT(id);
-			app->want_stream[1] |= (uint8_t) BIT(id);
-		}
-		if (x->datagram != NULL && p->proto == JJ_PROTO_UDP)
-			app->want_datagram |= (uint8_t) BIT(id);
-	}
+	s->fetch = (s->live[0] | s->live[1] | s->packet_live) != 0 ? s->app : NULL;
+	for (int d = 0; d < 2; d++)
+		s->idle[d] = s->captured && (packets | s->gated[d] | s->live[d]) == 0;
 }
 
-/* The first packet of a flow. */
+/* The first packet of a flow: what the parsers want of one with its protocol. */
 static void
 begin(app_state *s, const jj_packet *p, const jj_work *w)
 {
-	jj_app		wants = {.hold = NULL};
+	unsigned	need = parsers_of(w->groups);
 
-	set_wants(&wants, p, w->groups);
 	s->begun = true;
-	s->packets = wants.want_packet != 0;
-	s->useful = (wants.want_packet | wants.want_stream[0] | wants.want_datagram) != 0;
-}
-
-static jj_app *
-new_app(const jj_packet *p, const jj_work *w)
-{
-	jj_app	   *app = jj_alloc_zero(&w->allocator, sizeof(*app));
-
-	if (app == NULL)
-		return NULL;
-	app->hold = w->hold;
-	set_wants(app, p, w->groups);
-	return app;
-}
-
-/* A parser's state, allocated if need be: from then on it is shown every packet. NULL without memory. */
-static void *
-state_of(jj_app *app, unsigned id, const jj_work *w)
-{
-	if (app->state[id] == NULL)
+	s->keep = (w->groups & (BIT(JJ_G_http2) | BIT(JJ_G_fingerprint))) != 0;
+	for (unsigned id = 0; id < JJ_PARSERS; id++)
 	{
-		app->state[id] = jj_alloc_zero(&w->allocator, parsers[id]->state_size);
-		if (parsers[id]->packet != NULL)
-			app->want_packet |= (uint8_t) BIT(id);
+		const jj_parser *x = parsers[id];
+		uint8_t		bit = (uint8_t) BIT(id);
+
+		if (!(need & bit) || x == NULL)
+			continue;
+		if (x->packet != NULL && x->packet_opens != NULL)
+			s->packet_gated |= bit;
+		else if (x->packet != NULL && x->stream_opens == NULL && x->datagram_opens == NULL)
+			s->packet_live |= bit;
+		if (x->stream != NULL && p->proto == JJ_PROTO_TCP)
+			for (int d = 0; d < 2; d++)
+				*(x->stream_opens != NULL ? &s->gated[d] : &s->live[d]) |= bit;
+		if (x->datagram != NULL && p->proto == JJ_PROTO_UDP)
+			*(x->datagram_opens != NULL ? &s->gated[0] : &s->live[0]) |= bit;
 	}
-	return app->state[id];
+	if (p->proto == JJ_PROTO_UDP)
+	{
+		/* so that the other direction is not taken for idle */
+		s->gated[1] = s->gated[0];
+		s->live[1] = s->live[0];
+	}
+	set_idle(s);
 }
 
-/* Note a parser's answer: in *hooks its bit for what it was called for. False without memory. */
+/* A parser's state, allocated if need be: from then on it gets what it wants unasked. NULL without memory. */
+static void *
+state_of(app_state *s, unsigned id, const jj_work *w)
+{
+	const jj_parser *x = parsers[id];
+	uint8_t		bit = (uint8_t) BIT(id);
+
+	if (s->app->state[id] != NULL)
+		return s->app->state[id];
+	s->app->state[id] = jj_alloc_zero(&w->allocator, x->state_size);
+	for (int d = 0; d < 2; d++)
+	{
+		s->live[d] |= s->gated[d] & bit;
+		s->gated[d] &= NOT(id);
+	}
+	if ((s->packet_gated & bit) || (x->packet != NULL && x->packet_opens == NULL))
+		s->packet_live |= bit;
+	s->packet_gated &= NOT(id);
+	return s->app->state[id];
+}
+
+/* A parser wants nothing more of the flow. */
+static void
+end_parser(app_state *s, unsigned id)
+{
+	for (int d = 0; d < 2; d++)
+	{
+		s->gated[d] &= NOT(id);
+		s->live[d] &= NOT(id);
+	}
+	s->packet_gated &= NOT(id);
+	s->packet_live &= NOT(id);
+}
+
+/* A parser has found nothing: its state goes, and it is asked again. */
+static void
+reset_parser(app_state *s, unsigned id, const jj_work *w)
+{
+	for (int d = 0; d < 2; d++)
+	{
+		s->gated[d] |= s->live[d] & BIT(id);
+		s->live[d] &= NOT(id);
+	}
+	s->packet_live &= NOT(id);
+	if (parsers[id]->release != NULL)
+		parsers[id]->release(s->app->state[id], &w->allocator);
+	jj_release(&w->allocator, s->app->state[id]);
+	s->app->state[id] = NULL;
+}
+
+/* Note a parser's answer; hooks[0] has its bit for what it was called for, hooks[1] if that is one thing with it. False without memory. */
 static inline bool
-note(jj_app *app, unsigned id, uint8_t *hooks, jj_want want)
+note(app_state *s, unsigned id, uint8_t *hooks, unsigned n_hooks, jj_want want, const jj_work *w)
 {
 	if (JJ_LIKELY(want == JJ_WANT_MORE))
 		return true;
-	*hooks &= (uint8_t) ~BIT(id);
 	if (want == JJ_WANT_END)
-	{
-		app->want_stream[0] &= (uint8_t) ~BIT(id);
-		app->want_stream[1] &= (uint8_t) ~BIT(id);
-		app->want_datagram &= (uint8_t) ~BIT(id);
-		app->want_packet &= (uint8_t) ~BIT(id);
-	}
+		end_parser(s, id);
+	else if (want == JJ_WANT_RESET)
+		reset_parser(s, id, w);
+	else
+		for (unsigned i = 0; i < n_hooks; i++)
+			hooks[i] &= NOT(id);
 	return want != JJ_WANT_MEMORY;
 }
 
 typedef struct delivery
 {
-	jj_app	   *app;
+	app_state  *s;
 	const jj_work *w;
 } delivery;
 
@@ -150,61 +204,64 @@ static jj_want
 deliver(void *context, const jj_chunk *c)
 {
 	const delivery *to = context;
-	jj_app	   *app = to->app;
-	uint8_t    *want = &app->want_stream[c->dir];
+	app_state  *s = to->s;
+	uint8_t    *live = &s->live[c->dir];
+	uint8_t    *gated = &s->gated[c->dir];
 
 	for (unsigned id = 0; id < JJ_PARSERS; id++)
 	{
 		const jj_parser *x = parsers[id];
 		bool		done = false;
 
-		if (!(*want & BIT(id)))
+		if (!((*live | *gated) & BIT(id)))
 			continue;
-		if (app->state[id] == NULL && x->stream_opens != NULL && !x->stream_opens(c, &done))
+		if ((*gated & BIT(id)) && !x->stream_opens(c, &done))
 		{
 			if (done)
-				*want &= (uint8_t) ~BIT(id);
+				*gated &= NOT(id);
 			continue;
 		}
-		if (state_of(app, id, to->w) == NULL || !note(app, id, want, x->stream(app->state[id], c, app, to->w)))
+		if (state_of(s, id, to->w) == NULL || !note(s, id, live, 1, x->stream(s->app->state[id], c, s->app, to->w), to->w))
 			return JJ_WANT_MEMORY;
 	}
-	return *want != 0 ? JJ_WANT_MORE : JJ_WANT_NONE;
+	return (*live | *gated) != 0 ? JJ_WANT_MORE : JJ_WANT_NONE;
 }
 
-/* False without memory. */
+/* A SYN or a segment with payload. False without memory. */
 static bool
-take_segment(jj_app *app, const jj_packet *p, const jj_work *w)
+take_segment(app_state *s, const jj_packet *p, const jj_work *w)
 {
-	delivery	to = {app, w};
+	delivery	to = {s, w};
+	jj_app	   *app = s->app;
+	int			d = p->dir;
 
-	if ((p->tcp_flags & (JJ_TCP_SYN | JJ_TCP_ACK)) == (JJ_TCP_SYN | JJ_TCP_ACK) && !app->has_syn_ack[p->dir])
+	if ((p->tcp_flags & (JJ_TCP_SYN | JJ_TCP_ACK)) == (JJ_TCP_SYN | JJ_TCP_ACK) && !app->has_syn_ack[d])
 	{
-		app->has_syn_ack[p->dir] = true;
-		app->syn_ack[p->dir] = p->ack;
+		app->has_syn_ack[d] = true;
+		app->syn_ack[d] = p->ack;
 	}
-	return app->want_stream[p->dir] == 0
-		|| jj_stream_add(&app->stream[p->dir], p, w->options.stream_bytes, w->hold, &w->allocator, deliver, &to) != JJ_WANT_MEMORY;
+	return (s->live[d] | s->gated[d]) == 0
+		|| jj_stream_add(&app->stream[d], p, w->options.stream_bytes, w->hold, &w->allocator, deliver, &to) != JJ_WANT_MEMORY;
 }
 
 /* False without memory. */
 static bool
-take_datagram(jj_app *app, const jj_packet *p, const jj_work *w)
+take_datagram(app_state *s, const jj_packet *p, const jj_work *w)
 {
 	for (unsigned id = 0; id < JJ_PARSERS; id++)
 	{
 		const jj_parser *x = parsers[id];
 		bool		done = false;
 
-		if (!(app->want_datagram & BIT(id)))
+		if (!((s->live[0] | s->gated[0]) & BIT(id)))
 			continue;
-		if (app->state[id] == NULL && x->datagram_opens != NULL && !x->datagram_opens(p, &done))
+		if ((s->gated[0] & BIT(id)) && !x->datagram_opens(p, &done))
 		{
 			if (done)
-				app->want_datagram &= (uint8_t) ~BIT(id);
+				s->gated[0] = s->gated[1] = s->gated[0] & NOT(id);
 			continue;
 		}
-		if (state_of(app, id, w) == NULL || !note(app, id, &app->want_datagram, x->datagram(app->state[id], p, app, w)))
+		if (state_of(s, id, w) == NULL || !note(s, id, s->live, 2, x->datagram(s->app->state[id], p, s->app, w), w))
 			return false;
 	}
 	return true;
@@ -212,29 +269,179 @@ take_datagram(jj_app *app, const jj_packet *p, const jj_work *w)
 
 /* False without memory. */
 static bool
-take_packet(jj_app *app, const jj_packet *p, const jj_work *w)
+take_packet(app_state *s, const jj_packet *p, const jj_work *w)
 {
 	for (unsigned id = 0; id < JJ_PARSERS; id++)
-		if ((app->want_packet & BIT(id))
-			&& (state_of(app, id, w) == NULL
-				|| !note(app, id, &app->want_packet, parsers[id]->packet(app->state[id], p, app, w))))
+	{
+		const jj_parser *x = parsers[id];
+		bool		done = false;
+
+		if (!((s->packet_live | s->packet_gated) & BIT(id)))
+			continue;
+		if ((s->packet_gated & BIT(id)) && !x->packet_opens(p, &done))
+		{
+			if (done)
+				s->packet_gated &= NOT(id);
+			continue;
+		}
+		if (state_of(s, id, w) == NULL || !note(s, id, &s->packet_live, 1, x->packet(s->app->state[id], p, s->app, w), w))
 			return false;
+	}
 	return true;
 }
 
-/* Which packets are needed from now on. */
-static void
-settle(app_state *s, const jj_work *w)
+/* Bring the block's streams up to what the record knows. */
+static inline void
+write_streams(const app_state *s)
 {
-	jj_app	   *app = s->app;
-
-	s->packets = app->want_packet != 0;
 	for (int d = 0; d < 2; d++)
 	{
-		s->idle[d] = s->captured && (app->want_packet | app->want_stream[d] | app->want_datagram) == 0;
-		if (app->want_stream[d] == 0 && app->stream[d].first != NULL)
-			jj_stream_drop(&app->stream[d], app->hold, &w->allocator);
+		jj_stream  *t = &s->app->stream[d];
+
+		if (s->follower[d] != RECORD)
+			continue;
+		t->start = s->start[d];
+		t->next = t->far = s->next[d] - s->start[d];
+		t->started = true;
+		t->start_seen = s->start_seen[d];
 	}
+}
+
+/* Leave a stream to the record if no parser reads it and the record can follow it. */
+static void
+read_stream(app_state *s, int d)
+{
+	const jj_stream *t = &s->app->stream[d];
+
+	s->follower[d] = BLOCK;
+	if (s->live[d] != 0)
+		return;
+	if (t->first != NULL || jj_stream_gap(t) || t->next >= LONG_STREAM || (t->next == 0 && t->n_syns > 0))
+		return;
+	s->follower[d] = t->started ? RECORD : NOBODY;
+	s->start[d] = t->start;
+	s->next[d] = t->start + (uint32_t) t->next;
+	s->start_seen[d] = t->start_seen;
+}
+
+/* A packet with the block. False without memory. */
+static bool
+take(app_state *s, const jj_packet *p, bool segment, bool datagram, const jj_work *w)
+{
+	if (s->app == NULL)
+	{
+		s->app = jj_alloc_zero(&w->allocator, sizeof(*s->app));
+		if (s->app == NULL)
+			return false;
+		s->app->hold = w->hold;
+	}
+	write_streams(s);
+	if ((s->packet_live | s->packet_gated) != 0 && !take_packet(s, p, w))
+		return false;
+	if (segment && !take_segment(s, p, w))
+		return false;
+	if (datagram && !take_datagram(s, p, w))
+		return false;
+	for (int d = 0; d < 2; d++)
+		if ((s->live[d] | s->gated[d]) == 0)
+			jj_stream_drop(&s->app->stream[d], s->app->hold, &w->allocator);
+	if (segment)
+		read_stream(s, p->dir);
+	set_idle(s);
+	return true;
+}
+
+/* Whether a gated parser wants the chunk. */
+static bool
+opens_stream(app_state *s, const jj_chunk *c)
+{
+	for (unsigned id = 0; id < JJ_PARSERS; id++)
+	{
+		bool		done = false;
+
+		if (!(s->gated[c->dir] & BIT(id)))
+			continue;
+		if (parsers[id]->stream_opens(c, &done))
+			return true;
+		if (done)
+			s->gated[c->dir] &= NOT(id);
+	}
+	return false;
+}
+
+/* A SYN or a segment with payload that only gated parsers might want: whether the record alone can take it. */
+static bool
+follow(app_state *s, const jj_packet *p)
+{
+	int			d = p->dir;
+	uint32_t	n = p->payload_len;
+	jj_chunk	c;
+
+	if (s->follower[d] == BLOCK || (s->keep && s->app == NULL))
+		return false;
+	if (p->tcp_flags & JJ_TCP_SYN)
+	{
+		bool		answer = p->tcp_flags & JJ_TCP_ACK;
+		uint32_t	start = p->seq + 1;
+
+		/* what a SYN-ACK acknowledges matters if the other side's SYN was not seen */
+		if (n > 0 || (answer && !s->start_seen[1 - d]) || (s->follower[d] == RECORD && (start != s->start[d] || !s->start_seen[d])))
+			return false;
+		if (s->follower[d] == RECORD)
+			return true;
+		s->follower[d] = RECORD;
+		s->start[d] = s->next[d] = start;
+		s->start_seen[d] = true;
+		return true;
+	}
+	if ((p->tcp_flags & JJ_TCP_RST) || jj_stream_padding(p))
+		return true;
+	if (s->follower[d] == RECORD && p->seq + n - s->next[d] - 1 >= LONG_STREAM)
+		return true;			/* nothing behind the next byte */
+	if (p->payload_caplen != n || (s->follower[d] == RECORD && p->seq != s->next[d]))
+		return false;
+	c.bytes = p->payload;
+	c.n = n;
+	c.dir = p->dir;
+	c.offset = s->follower[d] == RECORD ? s->next[d] - s->start[d] : 0;
+	c.carrier = p->index;
+	c.done = p;
+	if (c.offset + n >= LONG_STREAM || opens_stream(s, &c))
+		return false;
+	if (s->follower[d] == NOBODY)
+	{
+		s->follower[d] = RECORD;
+		s->start[d] = p->seq;
+	}
+	s->next[d] = p->seq + n;
+	return true;
+}
+
+/* Whether a gated parser wants the packet, or the datagram in it. */
+static bool
+opens_packet(app_state *s, const jj_packet *p, bool datagram)
+{
+	for (unsigned id = 0; id < JJ_PARSERS; id++)
+	{
+		bool		done = false;
+
+		if (s->packet_gated & BIT(id))
+		{
+			if (parsers[id]->packet_opens(p, &done))
+				return true;
+			if (done)
+				s->packet_gated &= NOT(id);
+		}
+		done = false;
+		if (datagram && (s->gated[0] & BIT(id)))
+		{
+			if (parsers[id]->datagram_opens(p, &done))
+				return true;
+			if (done)
+				s->gated[0] = s->gated[1] = s->gated[0] & NOT(id);
+		}
+	}
+	return false;
 }
 
 static bool
@@ -243,30 +450,26 @@ update(void *state, const jj_packet *p, const jj_work *w)
 	app_state  *s = state;
 	bool		segment;
 	bool		datagram;
+	bool		wanted;
 
+	if (JJ_UNLIKELY(p->n_ext_headers != 0) && memchr(p->ext_headers, JJ_PROTO_AH, p->n_ext_headers) != NULL)
+		s->ah = true;
 	if (JJ_LIKELY(s->idle[p->dir]))
 		return true;
 	s->captured |= p->payload_caplen > 0;
 	if (JJ_UNLIKELY(!s->begun))
 		begin(s, p, w);
-	if (!s->useful)
-	{
-		s->idle[0] = s->idle[1] = s->captured;
-		return true;
-	}
-	segment = p->has_tcp && (p->payload_len > 0 || (p->tcp_flags & JJ_TCP_SYN));
+	segment = p->proto == JJ_PROTO_TCP && p->has_tcp && (p->payload_len > 0 || (p->tcp_flags & JJ_TCP_SYN));
 	datagram = p->proto == JJ_PROTO_UDP && p->payload_caplen > 0 && p->frag_offset == 0;
-	if (!segment && !datagram && !s->packets)
-		return true;
-	if (s->app == NULL && (s->app = new_app(p, w)) == NULL)
-		return false;
-	if (s->packets && !take_packet(s->app, p, w))
-		return false;
-	if (segment && !take_segment(s->app, p, w))
-		return false;
-	if (datagram && !take_datagram(s->app, p, w))
-		return false;
-	settle(s, w);
+	wanted = s->packet_live != 0 || ((segment || datagram) && s->live[p->dir] != 0);
+	if (!wanted && (s->packet_gated != 0 || datagram))
+		wanted = opens_packet(s, p, datagram);
+	if (!wanted && segment && (s->gated[p->dir] != 0 || s->keep))
+		wanted = !follow(s, p);
+	if (wanted)
+		return take(s, p, segment, datagram, w);
+	if ((s->packet_live | s->packet_gated | s->live[p->dir] | s->gated[p->dir]) == 0)
+		set_idle(s);
 	return true;
 }
 
@@ -303,13 +506,23 @@ free_state(void *state, const jj_allocator *a)
 const jj_app *
 jj_app_of(const void *state)
 {
-	return ((const app_state *) state)->app;
+	const app_state *s = state;
+
+	if (s->app != NULL)
+		write_streams(s);
+	return s->app;
 }
 
 bool
 jj_app_blind(const jj_flow *f, const void *state)
 {
 	return f->payload[0] + f->payload[1] > 0 && !((const app_state *) state)->captured;
+}
+
+bool
+jj_app_saw_ah(const void *state)
+{
+	return ((const app_state *) state)->ah;
 }
 
 void *

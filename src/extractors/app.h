@@ -39,13 +39,14 @@ typedef struct jj_parser
 	size_t		state_size;
 
 	/*
-	 * Whether the bytes may be the parser's; asked for each chunk, or datagram,
-	 * as long as it has no state. One that it says no to does not reach the
+	 * Whether the bytes may be the parser's; asked for each chunk, datagram or
+	 * packet, as long as it has no state. One that it says no to does not reach the
 	 * parser and costs no state. NULL = always. May set *done: the hook is not
 	 * asked again (stream: for this direction).
 	 */
 	bool		(*stream_opens) (const jj_chunk *c, bool *done);
 	bool		(*datagram_opens) (const jj_packet *p, bool *done);
+	bool		(*packet_opens) (const jj_packet *p, bool *done);
 
 	/* TCP: the next bytes of a stream. */
 	jj_want		(*stream) (void *state, const jj_chunk *c, jj_app *app, const jj_work *w);
@@ -55,8 +56,8 @@ typedef struct jj_parser
 
 	/*
 	 * Every packet of the flow, of any protocol, before the hooks above see it.
-	 * For a parser with one of the opens hooks, those that follow the one with
-	 * which it got its state.
+	 * For a parser with an opens hook, those that follow the one with which it
+	 * got its state, unless that hook is packet_opens.
 	 */
 	jj_want		(*packet) (void *state, const jj_packet *p, jj_app *app, const jj_work *w);
 
@@ -71,7 +72,7 @@ extern const jj_parser jj_parser_dns;
 extern const jj_parser jj_parser_http;
 extern const jj_parser jj_parser_fingerprint;
 
-/* State in the flow record: 16 bytes. What they lead to is allocated with the first packet that a parser needs. */
+/* State in the flow record: 48 bytes. What they lead to is allocated with the first packet that a parser needs. */
 extern const jj_extractor jj_app_base;
 
 /* What the base knows of the flow in an emit function's state; NULL if no packet was of use to a parser. */
@@ -79,6 +80,9 @@ extern const jj_app *jj_app_of(const void *state);
 
 /* Whether payload existed and none of it was captured (any protocol): then nothing is known of what it carried. */
 extern bool jj_app_blind(const jj_flow *f, const void *state);
+
+/* Whether a packet of the flow had an Authentication Header between IP and the flow's protocol. */
+extern bool jj_app_saw_ah(const void *state);
 
 /* The state of a parser; NULL if it was never called (app may be NULL). */
 extern void *jj_app_parser(const jj_app *app, jj_parser_id id);

@@ -37,6 +37,7 @@ typedef struct direction
 
 struct jj_dtls
 {
+	jj_hold    *hold;			/* counts what parts take */
 	jj_tls_need need;
 	direction	dir[2];
 	uint32_t	ages;
@@ -83,19 +84,29 @@ is_message(unsigned type)
 	return type <= 5 || type == 8 || (type >= 11 && type <= 16) || (type >= 20 && type <= 24) || type == 67;
 }
 
-static void
-drop_part(part *x, const jj_allocator *a)
+/* Bytes of a part's block. */
+static uint32_t
+part_room(uint32_t size)
 {
+	return size + size / 8 + 1;
+}
+
+static void
+drop_part(jj_dtls *d, part *x, const jj_allocator *a)
+{
+	if (x->bytes != NULL)
+		d->hold->bytes -= part_room(x->size);
 	jj_release(a, x->bytes);
 	memset(x, 0, sizeof(*x));
 }
 
-/* The part of a message, begun if need be; NULL without memory. */
+/* The part of a message, begun if need be; NULL without memory (*good false) or if there is no room in what all flows may hold. */
 static part *
-part_of(jj_dtls *d, direction *s, unsigned seq, unsigned type, uint32_t size, const jj_allocator *a)
+part_of(jj_dtls *d, direction *s, unsigned seq, unsigned type, uint32_t size, const jj_allocator *a, bool *good)
 {
 	part	   *x = &s->part[0];
 
+	*good = true;
 	for (int i = 0; i < PARTS; i++)
 	{
 		part	   *y = &s->part[i];
@@ -105,10 +116,16 @@ part_of(jj_dtls *d, direction *s, unsigned seq, unsigned type, uint32_t size, co
 		if (x->bytes != NULL && (y->bytes == NULL || y->age < x->age))
 			x = y;
 	}
-	drop_part(x, a);
-	x->bytes = jj_alloc_zero(a, size + size / 8 + 1);
-	if (x->bytes == NULL)
+	drop_part(d, x, a);
+	if (part_room(size) > d->hold->limit - d->hold->bytes)
 		return NULL;
+	x->bytes = jj_alloc_zero(a, part_room(size));
+	if (x->bytes == NULL)
+	{
+		*good = false;
+		return NULL;
+	}
+	d->hold->bytes += part_room(size);
 	x->size = x->missing = size;
 	x->seq = (uint16_t) seq;
 	x->type = (uint8_t) type;
@@ -211,15 +228,18 @@ take_fragment(jj_dtls *d, int from, unsigned seq, unsigned type, uint32_t size, 
 	}
 	if (!is_wanted(d, &s->side, type))
 		return true;
-	x = part_of(d, s, seq, type, size, a);
+	x = part_of(d, s, seq, type, size, a, &good);
 	if (x == NULL)
-		return false;
+	{
+		d->hold->refused += good ? n : 0;
+		return good;
+	}
 	fill_part(x, off, b, n);
 	if (x->missing > 0)
 		return true;
 	s->done |= UINT64_C(1) << seq;
 	good = take_message(d, from, seq, type, x->bytes, size, a);
-	drop_part(x, a);
+	drop_part(d, x, a);
 	return good;
 }
 
@@ -295,6 +315,7 @@ jj_dtls_add(jj_dtls **dtls, const jj_packet *p, const jj_work *w)
 		d = *dtls = jj_alloc_zero(a, sizeof(*d));
 		if (d == NULL)
 			return JJ_WANT_MEMORY;
+		d->hold = w->hold;
 		d->need = jj_tls_needs(w);
 	}
 	while (p->payload_caplen - at >= RECORD_HEAD && is_record(b + at))
@@ -332,7 +353,7 @@ jj_dtls_free(jj_dtls *d, const jj_allocator *a)
 	{
 		jj_tls_side_free(&d->dir[i].side, a);
 		for (int k = 0; k < PARTS; k++)
-			jj_release(a, d->dir[i].part[k].bytes);
+			drop_part(d, &d->dir[i].part[k], a);
 	}
 	jj_release(a, d->lengths.list);
 	jj_release(a, d);

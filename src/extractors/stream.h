@@ -33,6 +33,7 @@ typedef enum jj_want
 	JJ_WANT_MORE,				/* go on with this direction (stream), with this flow (datagram, packet) */
 	JJ_WANT_NONE,				/* nothing more of it is needed */
 	JJ_WANT_END,				/* nothing more of the flow is needed, in either direction */
+	JJ_WANT_RESET,				/* it was nothing: release the parser's state, and ask its opens hooks again */
 	JJ_WANT_MEMORY				/* the allocator gave NULL: the extraction fails */
 } jj_want;
 

@@ -105,50 +105,51 @@ typedef enum jj_tls_first
 	JJ_TLS_FIRST_OTHER
 } jj_tls_first;
 
-/* Records that follow each other from an offset of the stream on. */
+/* Handshake records of a run. */
+typedef struct jj_tls_talk
+{
+	uint64_t	recent[JJ_TLS_RECENT];	/* index + 1 of the packets counted last */
+	uint32_t	packets;		/* that carried bytes of handshake records */
+	uint32_t	message_left;
+	uint8_t		n_message_head;
+	uint8_t		message_head[4];
+	bool		keep;			/* the message's body is wanted */
+	jj_buffer	message;
+	jj_tls_side side;
+} jj_tls_talk;
+
+/* Records that follow each other from an offset of the stream on. What each chunk touches comes first. */
 typedef struct jj_tls_run
 {
 	struct jj_tls_run *next;	/* of the same direction, starts later */
-	uint64_t	start;			/* offset */
-	uint64_t	begun;			/* index of the packet with which the first byte was in order */
-	uint64_t	answer;			/* offset of the first piece of the other direction after that packet; UINT64_MAX: none came */
-	bool		at_piece;		/* the start is that of a piece */
-	bool		ssl2;			/* behind a ClientHello in SSL 2.0 format */
-
-	/* record layer */
+	uint32_t	left;			/* bytes of the record still to come */
+	uint8_t		n_head;			/* bytes in head */
+	uint8_t		head[5];
+	uint8_t		n_pending;		/* carriers of an incomplete header */
+	uint8_t		dir;
+	bool		used;
 	bool		over;			/* no record header where one should be */
 	bool		broken;			/* an empty record, or one of type 24: a chain of plain records ends here */
 	bool		closed;			/* a complete ChangeCipherSpec or application data record */
 	bool		appdata;		/* a header of application data */
-	uint8_t		dir;
-	uint8_t		n_head;			/* bytes in head */
-	uint8_t		head[5];
-	uint8_t		n_pending;		/* carriers of an incomplete header */
-	uint8_t		alert_byte[2];
-	uint32_t	left;			/* bytes of the record still to come */
+	bool		at_piece;		/* the start is that of a piece */
+	bool		ssl2;			/* behind a ClientHello in SSL 2.0 format */
+	bool		client_over;	/* no hello of a client can come any more */
+	bool		server_over;	/* no message in the clear of a server */
+	uint8_t		first;			/* jj_tls_first */
 	uint32_t	headers;		/* of records, complete */
 	uint32_t	records;		/* complete */
 	uint32_t	good;			/* so many of them end where a piece does */
+	jj_tls_lengths lengths;
+	jj_tls_talk *talk;			/* NULL before the first handshake record */
+
+	uint64_t	start;			/* offset */
+	uint64_t	begun;			/* index of the packet with which the first byte was in order */
+	uint64_t	answer;			/* offset of the first piece of the other direction after that packet; UINT64_MAX: none came */
+	uint64_t	pending[4];
 	uint32_t	alert_order;
 	int16_t		alert;			/* description + 1; 0: none */
-
-	/* packets that carried bytes of handshake records */
-	uint32_t	packets;
-	uint64_t	pending[4];
-	uint64_t	recent[JJ_TLS_RECENT];	/* index + 1 of those counted last */
-
-	/* handshake layer */
-	uint8_t		first;			/* jj_tls_first */
-	bool		client_over;	/* no hello of a client can come any more */
-	bool		server_over;	/* no message in the clear of a server */
-	bool		keep;			/* the message's body is wanted */
-	uint8_t		n_message_head;
-	uint8_t		message_head[4];
-	uint32_t	message_left;
-	jj_buffer	message;
-	jj_tls_side side;
-
-	jj_tls_lengths lengths;
+	uint8_t		alert_byte[2];
 } jj_tls_run;
 
 /* Whether n > 0 bytes may begin a record, as far as they are there. */
@@ -158,6 +159,17 @@ extern bool jj_tls_may_be_record(const uint8_t *b, uint32_t n);
 extern bool jj_tls_run_add(jj_tls_run *r, const uint8_t *b, uint32_t n, uint64_t carrier, uint32_t *order, const jj_tls_need *need,
 						   const jj_allocator *a);
 
+/* The run's handshake records, begun if need be; NULL without memory. */
+extern jj_tls_talk *jj_tls_run_talk(jj_tls_run *r, const jj_allocator *a);
+
+/* Whether a ServerHello of TLS 1.3 was read. */
+static inline bool
+jj_tls_run_is_13(const jj_tls_run *r)
+{
+	return r->talk != NULL && r->talk->side.sh.tls13;
+}
+
+/* Release what the run owns, not the run. */
 extern void jj_tls_run_free(jj_tls_run *r, const jj_allocator *a);
 
 /* ---- TLS over TCP, tls_tcp.c */
@@ -165,10 +177,12 @@ extern void jj_tls_run_free(jj_tls_run *r, const jj_allocator *a);
 typedef struct jj_tls_tcp
 {
 	jj_tls_run *run[2];			/* by start */
-	jj_buffer	ssl2[2];		/* what may be a ClientHello in SSL 2.0 format */
-	jj_tls_need need;
-	bool		begun;			/* need is set */
 	uint32_t	order;
+	bool		begun;			/* need is set */
+	bool		steady[2];		/* nothing but the one run of the direction is to be followed, to the end */
+	jj_tls_need need;
+	jj_tls_run	slot[2];		/* of one run in each direction, the others are allocated */
+	jj_buffer	ssl2[2];		/* what may be a ClientHello in SSL 2.0 format */
 } jj_tls_tcp;
 
 extern bool jj_tls_tcp_opens(const jj_chunk *c, bool *done);

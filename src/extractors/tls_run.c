@@ -14,14 +14,22 @@ jj_tls_may_be_record(const uint8_t *b, uint32_t n)
 
 /* A packet that brought bytes of a handshake record counts once. Its bytes may lie between those of others, so more than the last is remembered. */
 static void
-count_packet(jj_tls_run *r, uint64_t index)
+count_packet(jj_tls_talk *t, uint64_t index)
 {
 	for (int i = 0; i < JJ_TLS_RECENT; i++)
-		if (r->recent[i] == index + 1)
+		if (t->recent[i] == index + 1)
 			return;
-	memmove(r->recent + 1, r->recent, sizeof(r->recent) - sizeof(r->recent[0]));
-	r->recent[0] = index + 1;
-	r->packets++;
+	memmove(t->recent + 1, t->recent, sizeof(t->recent) - sizeof(t->recent[0]));
+	t->recent[0] = index + 1;
+	t->packets++;
+}
+
+jj_tls_talk *
+jj_tls_run_talk(jj_tls_run *r, const jj_allocator *a)
+{
+	if (r->talk == NULL)
+		r->talk = jj_alloc_zero(a, sizeof(*r->talk));
+	return r->talk;
 }
 
 static unsigned
@@ -36,9 +44,9 @@ record_length(const jj_tls_run *r)
 	return (unsigned) r->head[3] << 8 | r->head[4];
 }
 
-/* The header of a record is complete. */
-static void
-begin_record(jj_tls_run *r, uint64_t carrier)
+/* The header of a record is complete. False without memory. */
+static bool
+begin_record(jj_tls_run *r, uint64_t carrier, const jj_allocator *a)
 {
 	unsigned	type = record_type(r);
 
@@ -49,13 +57,15 @@ begin_record(jj_tls_run *r, uint64_t carrier)
 		if (r->first == JJ_TLS_FIRST_OPEN)
 			r->first = JJ_TLS_FIRST_OTHER;
 	}
-	else if (r->side.sh.tls13)
+	else if (jj_tls_run_is_13(r))
 		r->server_over = true;
 	if (type == JJ_TLS_HANDSHAKE)
 	{
+		if (jj_tls_run_talk(r, a) == NULL)
+			return false;
 		for (unsigned i = 0; i < r->n_pending; i++)
-			count_packet(r, r->pending[i]);
-		count_packet(r, carrier);
+			count_packet(r->talk, r->pending[i]);
+		count_packet(r->talk, carrier);
 	}
 	r->n_pending = 0;
 	if (type > JJ_TLS_APPDATA || r->left == 0)
@@ -64,6 +74,7 @@ begin_record(jj_tls_run *r, uint64_t carrier)
 		r->client_over = true;
 	if (type == JJ_TLS_APPDATA)
 		r->server_over = r->appdata = true;
+	return true;
 }
 
 /* False without memory. */
@@ -77,8 +88,9 @@ end_record(jj_tls_run *r, uint32_t *order, const jj_tls_need *need, const jj_all
 	(*order)++;
 	if (type == JJ_TLS_CCS && !r->server_over)
 	{
-		jj_tls_side_ccs(&r->side);
-		r->server_over = jj_tls_has_sh(&r->side) || !r->side.retry;
+		if (r->talk != NULL)
+			jj_tls_side_ccs(&r->talk->side);
+		r->server_over = r->talk == NULL || jj_tls_has_sh(&r->talk->side) || !r->talk->side.retry;
 	}
 	if (type == JJ_TLS_CCS || type == JJ_TLS_APPDATA)
 		r->closed = true;
@@ -94,7 +106,8 @@ end_record(jj_tls_run *r, uint32_t *order, const jj_tls_need *need, const jj_all
 static bool
 end_message(jj_tls_run *r, const uint8_t *body, uint32_t n, const jj_allocator *a)
 {
-	unsigned	type = r->message_head[0];
+	jj_tls_talk *t = r->talk;
+	unsigned	type = t->message_head[0];
 	bool		good = true;
 	jj_hello	h;
 
@@ -102,10 +115,10 @@ end_message(jj_tls_run *r, const uint8_t *body, uint32_t n, const jj_allocator *
 	{
 		if (jj_client_hello_parse(&h, body, n, false))
 		{
-			r->side.ch = h;
-			good = jj_hello_keep(&r->side.ch, a);
+			t->side.ch = h;
+			good = jj_hello_keep(&t->side.ch, a);
 			if (!good)
-				memset(&r->side.ch, 0, sizeof(h));
+				memset(&t->side.ch, 0, sizeof(h));
 			r->client_over = true;
 			if (r->first == JJ_TLS_FIRST_OPEN)
 			{
@@ -118,7 +131,7 @@ end_message(jj_tls_run *r, const uint8_t *body, uint32_t n, const jj_allocator *
 	{
 		if (jj_server_hello_parse(&h, body, n, false))
 		{
-			good = jj_tls_side_server_hello(&r->side, &h, a);
+			good = jj_tls_side_server_hello(&t->side, &h, a);
 			if (r->first == JJ_TLS_FIRST_OPEN)
 			{
 				r->first = JJ_TLS_FIRST_SERVER;
@@ -127,7 +140,7 @@ end_message(jj_tls_run *r, const uint8_t *body, uint32_t n, const jj_allocator *
 		}
 	}
 	else
-		good = jj_tls_side_message(&r->side, type, body, n, a);
+		good = jj_tls_side_message(&t->side, type, body, n, a);
 	if (r->first == JJ_TLS_FIRST_OPEN)
 		r->first = JJ_TLS_FIRST_OTHER;
 	return good;
@@ -137,14 +150,15 @@ end_message(jj_tls_run *r, const uint8_t *body, uint32_t n, const jj_allocator *
 static void
 begin_message(jj_tls_run *r, const jj_tls_need *need)
 {
-	unsigned	type = r->message_head[0];
+	jj_tls_talk *t = r->talk;
+	unsigned	type = t->message_head[0];
 
-	r->message_left = (uint32_t) r->message_head[1] << 16 | (uint32_t) r->message_head[2] << 8 | r->message_head[3];
+	t->message_left = (uint32_t) t->message_head[1] << 16 | (uint32_t) t->message_head[2] << 8 | t->message_head[3];
 	if (!r->server_over)
-		jj_tls_side_header(&r->side, type);
-	r->keep = r->message_left <= JJ_MESSAGE_BYTES
-		&& ((type == JJ_TLS_CLIENT_HELLO && !r->client_over) || (!r->server_over && jj_tls_side_wants(&r->side, type, need)));
-	if (!r->keep && r->first == JJ_TLS_FIRST_OPEN)
+		jj_tls_side_header(&t->side, type);
+	t->keep = t->message_left <= JJ_MESSAGE_BYTES
+		&& ((type == JJ_TLS_CLIENT_HELLO && !r->client_over) || (!r->server_over && jj_tls_side_wants(&t->side, type, need)));
+	if (!t->keep && r->first == JJ_TLS_FIRST_OPEN)
 		r->first = JJ_TLS_FIRST_OTHER;
 }
 
@@ -152,48 +166,49 @@ begin_message(jj_tls_run *r, const jj_tls_need *need)
 static bool
 add_messages(jj_tls_run *r, const uint8_t *b, uint32_t n, const jj_tls_need *need, const jj_allocator *a)
 {
+	jj_tls_talk *t = r->talk;
 	bool		good = true;
 
 	while (good && n > 0 && !(r->client_over && r->server_over))
 	{
 		uint32_t	take;
 
-		if (r->n_message_head < sizeof(r->message_head))
+		if (t->n_message_head < sizeof(t->message_head))
 		{
-			r->message_head[r->n_message_head++] = *b++;
+			t->message_head[t->n_message_head++] = *b++;
 			n--;
-			if (r->n_message_head < sizeof(r->message_head))
+			if (t->n_message_head < sizeof(t->message_head))
 				continue;
 			begin_message(r, need);
 		}
-		take = n < r->message_left ? n : r->message_left;
-		if (!r->keep)
+		take = n < t->message_left ? n : t->message_left;
+		if (!t->keep)
 			;
-		else if (r->message.n == 0 && take == r->message_left)
+		else if (t->message.n == 0 && take == t->message_left)
 			good = end_message(r, b, take, a);
 		else
 		{
-			good = jj_buffer_add(&r->message, b, take, a);
-			if (good && take == r->message_left)
+			good = jj_buffer_add(&t->message, b, take, a);
+			if (good && take == t->message_left)
 			{
-				good = end_message(r, r->message.bytes, r->message.n, a);
-				jj_buffer_free(&r->message, a);
+				good = end_message(r, t->message.bytes, t->message.n, a);
+				jj_buffer_free(&t->message, a);
 			}
 		}
 		b += take;
 		n -= take;
-		r->message_left -= take;
-		if (r->message_left == 0)
-			r->n_message_head = 0;
+		t->message_left -= take;
+		if (t->message_left == 0)
+			t->n_message_head = 0;
 	}
 	if (r->client_over && r->server_over)
-		jj_buffer_free(&r->message, a);
+		jj_buffer_free(&t->message, a);
 	return good;
 }
 
-/* Bytes of a record's header; how many were taken. */
+/* Bytes of a record's header; how many were taken. *good is false without memory. */
 static uint32_t
-add_head(jj_tls_run *r, const uint8_t *b, uint32_t n, uint64_t carrier)
+add_head(jj_tls_run *r, const uint8_t *b, uint32_t n, uint64_t carrier, const jj_allocator *a, bool *good)
 {
 	uint32_t	take = (uint32_t) sizeof(r->head) - r->n_head;
 
@@ -204,7 +219,7 @@ add_head(jj_tls_run *r, const uint8_t *b, uint32_t n, uint64_t carrier)
 	if (!jj_tls_may_be_record(r->head, r->n_head))
 		r->over = true;
 	else if (r->n_head == sizeof(r->head))
-		begin_record(r, carrier);
+		*good = begin_record(r, carrier, a);
 	else
 		r->pending[r->n_pending++] = carrier;
 	return take;
@@ -218,7 +233,7 @@ add_body(jj_tls_run *r, const uint8_t *b, uint32_t n, uint64_t carrier, const jj
 
 	if (type == JJ_TLS_HANDSHAKE)
 	{
-		count_packet(r, carrier);
+		count_packet(r->talk, carrier);
 		if (!(r->client_over && r->server_over))
 			return add_messages(r, b, n, need, a);
 	}
@@ -236,16 +251,18 @@ jj_tls_run_add(jj_tls_run *r, const uint8_t *b, uint32_t n, uint64_t carrier, ui
 	while (n > 0 && !r->over)
 	{
 		uint32_t	take;
+		bool		good = true;
 
 		if (r->n_head < sizeof(r->head))
-			take = add_head(r, b, n, carrier);
+			take = add_head(r, b, n, carrier, a, &good);
 		else
 		{
 			take = n < r->left ? n : r->left;
-			if (!add_body(r, b, take, carrier, need, a))
-				return false;
+			good = add_body(r, b, take, carrier, need, a);
 			r->left -= take;
 		}
+		if (!good)
+			return false;
 		b += take;
 		n -= take;
 		if (r->n_head == sizeof(r->head) && r->left == 0 && !r->over && !end_record(r, order, need, a))
@@ -259,8 +276,11 @@ jj_tls_run_add(jj_tls_run *r, const uint8_t *b, uint32_t n, uint64_t carrier, ui
 void
 jj_tls_run_free(jj_tls_run *r, const jj_allocator *a)
 {
-	jj_buffer_free(&r->message, a);
-	jj_tls_side_free(&r->side, a);
+	if (r->talk != NULL)
+	{
+		jj_buffer_free(&r->talk->message, a);
+		jj_tls_side_free(&r->talk->side, a);
+		jj_release(a, r->talk);
+	}
 	jj_release(a, r->lengths.list);
-	jj_release(a, r);
 }

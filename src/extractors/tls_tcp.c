@@ -7,11 +7,13 @@
  * which one ends with a segment. Which of these it is can be known only later,
  * so records are followed from each such offset on (a run) until it proves to
  * be none. At most MAX_RUNS of a direction are followed at a time; further
- * offsets are passed over while they last.
+ * offsets are passed over while they last. Lines that do not begin a segment
+ * are looked at in the first LINE_REACH bytes of a direction alone.
  */
 #include "extractors/tls_internal.h"
 
 #define MAX_RUNS 4
+#define LINE_REACH 65536		/* lines in the middle of a segment are looked at in so many bytes of a direction */
 #define NO_ANSWER UINT64_MAX
 
 /* Records from the first byte on, or from behind a hello in SSL 2.0 format. */
@@ -100,7 +102,7 @@ jj_tls_tcp_opens(const jj_chunk *c, bool *done)
 	(void) done;
 	if (c->offset == 0 ? jj_tls_may_be_record(c->bytes, c->n) || may_be_ssl2(c->bytes, c->n) : may_be_chain(c->bytes, c->n))
 		return true;
-	return next_line(c->bytes, c->n, 0) < c->n;
+	return c->offset < LINE_REACH && next_line(c->bytes, c->n, 0) < c->n;
 }
 
 /* Records from byte at of the chunk on; *good is false without memory, NULL too if there are max. */
@@ -116,18 +118,22 @@ open_run(jj_tls_tcp *t, const jj_chunk *c, uint32_t at, unsigned max, const jj_a
 	*good = true;
 	if (n >= max)
 		return NULL;
-	r = jj_alloc_zero(a, sizeof(*r));
-	if (r == NULL)
+	r = &t->slot[c->dir];
+	if (!r->used)
+		memset(r, 0, sizeof(*r));
+	else if ((r = jj_alloc_zero(a, sizeof(*r))) == NULL)
 	{
 		*good = false;
 		return NULL;
 	}
+	r->used = true;
 	r->start = c->offset + at;
 	r->begun = c->done->index;
 	r->answer = NO_ANSWER;
 	r->at_piece = at == 0;
 	r->dir = c->dir;
 	*link = r;
+	t->steady[1 - c->dir] = false;	/* what comes next there may be an answer */
 	return r;
 }
 
@@ -178,6 +184,17 @@ matters(const jj_tls_tcp *t, const jj_tls_run *r)
 	return r->at_piece && !r->broken && found_hello(t, 0) == NULL && found_hello(t, 1) == NULL && (chain == NULL || chain->start > r->start);
 }
 
+/* A run that is in no list any more. */
+static void
+close_run(jj_tls_tcp *t, jj_tls_run *r, const jj_allocator *a)
+{
+	jj_tls_run_free(r, a);
+	if (r == &t->slot[r->dir])
+		r->used = false;
+	else
+		jj_release(a, r);
+}
+
 static void
 prune(jj_tls_tcp *t, int d, const jj_allocator *a)
 {
@@ -192,7 +209,7 @@ prune(jj_tls_tcp *t, int d, const jj_allocator *a)
 		else
 		{
 			*link = r->next;
-			jj_tls_run_free(r, a);
+			close_run(t, r, a);
 		}
 	}
 }
@@ -231,10 +248,12 @@ add_ssl2(jj_tls_tcp *t, const jj_chunk *c, const jj_tls_need *need, const jj_all
 		r->ssl2 = true;
 		r->first = JJ_TLS_FIRST_CLIENT;
 		r->client_over = r->server_over = true;
-		r->side.ch = h;
-		if (!jj_hello_keep(&r->side.ch, a))
+		if (jj_tls_run_talk(r, a) == NULL)
+			return false;
+		r->talk->side.ch = h;
+		if (!jj_hello_keep(&r->talk->side.ch, a))
 		{
-			memset(&r->side.ch, 0, sizeof(h));
+			memset(&r->talk->side.ch, 0, sizeof(h));
 			return false;
 		}
 		if (!jj_tls_run_add(r, c->bytes + at, c->n - at, c->carrier, &t->order, need, a))
@@ -289,7 +308,7 @@ search(jj_tls_tcp *t, const jj_chunk *c, bool answer, const jj_tls_need *need, c
 			return false;
 		searches(t, c->dir, &hello, &chain);
 	}
-	for (uint32_t i = 0; hello && (i = next_line(c->bytes, c->n, i)) < c->n;)
+	for (uint32_t i = 0; hello && c->offset < LINE_REACH && (i = next_line(c->bytes, c->n, i)) < c->n;)
 	{
 		if (!start_run(t, c, i, false, need, a))
 			return false;
@@ -313,12 +332,19 @@ decided(const jj_tls_tcp *t, int *client)
 	return false;
 }
 
+/* Whether handshake records may come at any time: TLS 1.3 has none in the clear behind a protected one (RFC 8446 5). */
+static bool
+counts_packets(const jj_tls_run *server, const jj_tls_need *need)
+{
+	return need->packets && !jj_tls_run_is_13(server);
+}
+
 /* Whether nothing more is wanted of a run whose role is known. */
 static bool
-settled(const jj_tls_tcp *t, int d, int client, const jj_tls_need *need)
+settled(const jj_tls_tcp *t, int d, int client)
 {
+	const jj_tls_need *need = &t->need;
 	const jj_tls_run *r = run_from_start(t, d);
-	const jj_tls_run *server = run_from_start(t, 1 - client);
 
 	if (r->over)
 		return true;
@@ -328,9 +354,39 @@ settled(const jj_tls_tcp *t, int d, int client, const jj_tls_need *need)
 		return false;
 	if (need->alert && !r->closed && r->alert == 0)
 		return false;
+	return !need->packets || (!counts_packets(run_from_start(t, 1 - client), need) && r->appdata);
+}
 
-	/* TLS 1.3 sends no handshake record in the clear behind a protected one (RFC 8446 5) */
-	return !need->packets || (server->side.sh.tls13 && r->appdata);
+/* What more is wanted of a direction of a connection that is decided. */
+static jj_want
+want_decided(jj_tls_tcp *t, int d, int client)
+{
+	const jj_tls_run *server = run_from_start(t, 1 - client);
+
+	if (!settled(t, d, client))
+	{
+		t->steady[d] = t->run[d]->next == NULL && (t->need.records || counts_packets(server, &t->need));
+		return JJ_WANT_MORE;
+	}
+	return settled(t, 1 - d, client) ? JJ_WANT_END : JJ_WANT_NONE;
+}
+
+/* What more is wanted of a direction of a connection that is not. */
+static jj_want
+want_undecided(jj_tls_tcp *t, int d)
+{
+	const jj_tls_run *r = t->run[d];
+	bool		hello;
+	bool		chain;
+
+	if (t->run[0] == NULL && t->run[1] == NULL && t->ssl2[0].n == 0 && t->ssl2[1].n == 0)
+		return JJ_WANT_RESET;
+	if (r != NULL && r->next == NULL && r->first == JJ_TLS_FIRST_OTHER && t->ssl2[d].n == 0)
+	{
+		searches(t, d, &hello, &chain);
+		t->steady[d] = !hello && !chain && (t->run[1 - d] == NULL || (t->run[1 - d]->next == NULL && t->run[1 - d]->start == 0));
+	}
+	return JJ_WANT_MORE;
 }
 
 jj_want
@@ -347,23 +403,25 @@ jj_tls_tcp_add(jj_tls_tcp *t, const jj_chunk *c, const jj_work *w)
 		t->begun = true;
 		t->need = jj_tls_needs(w);
 	}
+	if (t->steady[d])
+	{
+		if (!jj_tls_run_add(t->run[d], c->bytes, c->n, c->carrier, &t->order, need, a))
+			return JJ_WANT_MEMORY;
+		if (!t->run[d]->over)
+			return JJ_WANT_MORE;
+		t->steady[d] = false;
+		return decided(t, &client) ? want_decided(t, d, client) : JJ_WANT_MORE;
+	}
 	answer = answers(t, c);
 	for (jj_tls_run *r = t->run[d]; r != NULL; r = r->next)
 		if (!r->over && !jj_tls_run_add(r, c->bytes, c->n, c->carrier, &t->order, need, a))
 			return JJ_WANT_MEMORY;
 	if (t->ssl2[d].n > 0 && !add_ssl2(t, c, need, a))
 		return JJ_WANT_MEMORY;
-	if (decided(t, &client))
-	{
-		bool		done = settled(t, d, client, need);
-
-		prune(t, d, a);
-		return !done ? JJ_WANT_MORE : settled(t, 1 - d, client, need) ? JJ_WANT_END : JJ_WANT_NONE;
-	}
-	if (!search(t, c, answer, need, a))
+	if (!decided(t, &client) && !search(t, c, answer, need, a))
 		return JJ_WANT_MEMORY;
 	prune(t, d, a);
-	return JJ_WANT_MORE;
+	return decided(t, &client) ? want_decided(t, d, client) : want_undecided(t, d);
 }
 
 void
@@ -376,7 +434,7 @@ jj_tls_tcp_free(jj_tls_tcp *t, const jj_allocator *a)
 			jj_tls_run *r = t->run[d];
 
 			t->run[d] = r->next;
-			jj_tls_run_free(r, a);
+			close_run(t, r, a);
 		}
 		jj_buffer_free(&t->ssl2[d], a);
 	}
@@ -419,7 +477,8 @@ read_records(jj_tls_view *v, const jj_tls_run *run[2])
 
 		if (r == NULL)
 			continue;
-		v->handshake_packets += r->packets;
+		if (r->talk != NULL)
+			v->handshake_packets += r->talk->packets;
 		if (r->alert > 0 && (v->alert < 0 || r->alert_order < order))
 		{
 			v->alert = (int16_t) (r->alert - 1);
@@ -464,9 +523,9 @@ jj_tls_tcp_read(const jj_tls_tcp *t, jj_tls_view *v, const jj_tls_run *run[2])
 		else if (d != first && found[first]->answer != NO_ANSWER)
 			run[d] = run_at(t, d, found[first]->answer);
 	}
-	if (run[v->client] != NULL)
-		jj_tls_view_client(v, &run[v->client]->side);
-	if (run[1 - v->client] != NULL)
-		jj_tls_view_server(v, &run[1 - v->client]->side);
+	if (run[v->client] != NULL && run[v->client]->talk != NULL)
+		jj_tls_view_client(v, &run[v->client]->talk->side);
+	if (run[1 - v->client] != NULL && run[1 - v->client]->talk != NULL)
+		jj_tls_view_server(v, &run[1 - v->client]->talk->side);
 	read_records(v, run);
 }
