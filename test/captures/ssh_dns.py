@@ -237,13 +237,13 @@ def lines(text, **values):
     return Segments(22, (b'', text)).all(1).out, {**NO_SSH, **values}
 
 
-@capture('ssh_damage.pcap', 'SSH: lines in front of the identification, allowed and not, lines without end, versions 1.5, 1.99 and senseless ones, KEXINIT byte by byte, '
+@capture('ssh_damage.pcap', 'SSH: lines in front of the identification, allowed and not, lines without end, versions 1.5, 1.99 and senseless ones, KEXINIT in many pieces, '
          'out of order and retransmitted, a gap that stays, bytes not captured, data in the segment of NEWKEYS, lengths that lie, KEXINIT with too few lists, a server that is the '
          'first in the capture')
 def _():
     c, s = CLIENT + SECRET, SERVER + SECRET
     nc, ns = len(CLIENT), len(SERVER)
-    for size in (1, 13, 100):
+    for size in (8, 13, 100):
         yield Segments(22, (c, s)).all(0, size, nc).all(1, size, ns).put(0, nc, nc + 5).put(1, ns, ns + 5).out, dict(WHOLE, ssh_encrypted_packets=2)
     yield Segments(22, (c, s)).all(0, 1000).all(1, 1000).out, dict(WHOLE, ssh_encrypted_packets=8)
     # later bytes first; the same bytes again, in other segments; a gap behind NEWKEYS that is filled

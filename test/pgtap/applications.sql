@@ -115,8 +115,8 @@ SELECT is_empty($$ SELECT file, ord FROM r WHERE http_status NOT BETWEEN 100 AND
 
 -- ---- ssh
 
-SELECT is_empty($$ SELECT file, ord FROM r WHERE ssh_detected AND num_nonnulls(ssh_client_version, ssh_server_version) = 0 OR ssh_detected AND (ssh_version IS NULL OR ssh_kex_packets IS NULL)
-	OR (ssh_client_version IS NULL) <> (ssh_client_software IS NULL) OR (ssh_server_version IS NULL) <> (ssh_server_software IS NULL) OR ssh_version NOT IN ('2.0', '1.x')
+SELECT is_empty($$ SELECT file, ord FROM r WHERE ssh_detected AND num_nonnulls(ssh_client_version, ssh_server_version) = 0 OR ssh_version IS NULL AND (ssh_client_version ~ '^\d{1,9}\.\d{1,9}$' OR ssh_server_version ~ '^\d{1,9}\.\d{1,9}$')
+	OR (ssh_client_version IS NULL) <> (ssh_client_software IS NULL) OR (ssh_server_version IS NULL) <> (ssh_server_software IS NULL) OR ssh_version !~ '^\d+\.\d+$'
 	OR length(ssh_client_software) > 4 * 246 $$, 'SSH identification');
 SELECT is_empty($$ SELECT file, ord FROM r WHERE ssh_hassh IS DISTINCT FROM md5(ssh_client_kexinit[1] || ';' || ssh_client_kexinit[3] || ';' || ssh_client_kexinit[5] || ';' || ssh_client_kexinit[7])
 	OR ssh_hassh_server IS DISTINCT FROM md5(ssh_server_kexinit[1] || ';' || ssh_server_kexinit[4] || ';' || ssh_server_kexinit[6] || ';' || ssh_server_kexinit[8])
@@ -141,7 +141,7 @@ SELECT is_empty($$ SELECT file, ord FROM r WHERE num_nulls(dns_response_code, dn
 	OR dns_response_code IS NULL AND num_nonnulls(dns_additional_count, dns_min_ttl, dns_max_ttl, dns_recursion_available, dns_response_time) > 0 $$, 'columns of a response need one');
 SELECT is_empty($$ SELECT file, ord FROM r WHERE (dns_min_ttl IS NULL) <> (dns_max_ttl IS NULL) OR dns_min_ttl > dns_max_ttl OR dns_min_ttl < 0 OR dns_answer_count = 0 AND dns_min_ttl IS NOT NULL
 	OR dns_response_time < 0 OR dns_response_time > duration OR dns_response_time IS NOT NULL AND (dns_query_count = 0 OR dns_response_count = 0) $$, 'times');
-SELECT is_empty($$ SELECT file, ord FROM r WHERE dns_query_name IS DISTINCT FROM dns_query_names[1] AND dns_query_count > 0 OR cardinality(dns_query_names) NOT BETWEEN 1 AND 100
+SELECT is_empty($$ SELECT file, ord FROM r WHERE dns_query_name IS NOT NULL AND dns_query_name IS DISTINCT FROM dns_query_names[1] OR cardinality(dns_query_names) NOT BETWEEN 1 AND 100
 	OR cardinality(dns_answers) NOT BETWEEN 1 AND 100 OR cardinality(dns_svcb) NOT BETWEEN 1 AND 20 OR dns_answers IS NOT NULL AND dns_response_count = 0
 	OR cardinality(dns_query_names) <> (SELECT count(DISTINCT n COLLATE "C") FROM unnest(dns_query_names) n) OR cardinality(dns_answers) <> (SELECT count(DISTINCT a) FROM unnest(dns_answers) a) $$,
 	'lists of names and addresses');
