@@ -273,7 +273,7 @@ BEGIN
 		-- segments timed until their acknowledgement
 		IF consumes THEN
 			IF nxt[s] IS NULL OR ahead >= 0 THEN
-				IF NOT probe THEN
+				IF NOT probe AND (SELECT count(*) FROM unnest(sent) u WHERE u.side = s) < 64 THEN
 					w := (s, r.tcp_seq, ends, r.t, false);
 					sent := sent || w;
 				END IF;
@@ -321,8 +321,10 @@ BEGIN
 				IF consumes AND NOT is_keep THEN
 					IF ts_sent[s] IS NULL OR pg_temp.diff(r.tsval, ts_sent[s]) > 0 THEN
 						ts_sent[s] := r.tsval;
-						w := (s, r.tsval, 0, r.t, false);
-						stamps := stamps || w;
+						IF (SELECT count(*) FROM unnest(stamps) u WHERE u.side = s) < 64 THEN
+							w := (s, r.tsval, 0, r.t, false);
+							stamps := stamps || w;
+						END IF;
 					ELSIF nxt[s] IS NOT NULL AND ahead < 0 THEN
 						FOR at IN 1 .. cardinality(stamps) LOOP
 							w := stamps[at];
