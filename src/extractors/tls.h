@@ -32,6 +32,8 @@ typedef struct jj_tls_view
 	uint32_t	key_exchange_size;
 	uint32_t	handshake_packets;
 	int16_t		alert;			/* description of the first alert in the clear, -1 if none */
+	uint32_t	cell_records;	/* for group fingerprint, over TCP: application-data records of more than 100 bytes, 0 if they are no Tor cells */
+	uint32_t	cells_fit;		/* those of them with the length of whole cells */
 } jj_tls_view;
 
 /* The flow's TLS; app as jj_app_of gives it, may be NULL. Certificate and key exchange only if a wanted column needs them. */

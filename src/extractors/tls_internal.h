@@ -5,6 +5,7 @@
 #ifndef JJ_TLS_INTERNAL_H
 #define JJ_TLS_INTERNAL_H
 
+#include "extractors/fp.h"
 #include "extractors/tls.h"
 
 #include <string.h>
@@ -33,7 +34,7 @@ typedef struct jj_tls_need
 	bool		resumed;
 	bool		packets;
 	bool		alert;
-	bool		records;		/* all of them, to the end of the flow */
+	bool		cells;			/* records that may hold Tor cells */
 	uint32_t	lengths;		/* records whose length is wanted */
 } jj_tls_need;
 
@@ -93,6 +94,32 @@ typedef struct jj_tls_lengths
 /* Add one unless there are max already. False without memory. */
 extern bool jj_tls_lengths_add(jj_tls_lengths *l, uint32_t order, uint32_t length, unsigned dir, uint32_t max, const jj_allocator *a);
 
+/* ---- application data in whole Tor cells, tls_cells.c */
+
+#define JJ_TLS_CELLS_FIRST 64
+
+/* Records of application data of more than 100 bytes in one direction. */
+typedef struct jj_tls_cells
+{
+	uint16_t   *first;			/* lengths of the first JJ_TLS_CELLS_FIRST */
+	uint32_t	n;
+	uint32_t	fit;			/* of those behind them, how many hold whole cells */
+	jj_fp_shape shape;
+	bool		known;			/* the shape is */
+	bool		over;			/* they are no cells, and no more are looked at */
+} jj_tls_cells;
+
+/* The ServerHello is known: what the records of its connection are like. */
+extern void jj_tls_cells_shape(jj_tls_cells *c, const jj_hello *sh, const jj_allocator *a);
+
+/* A complete record of application data. False without memory. */
+extern bool jj_tls_cells_add(jj_tls_cells *c, uint32_t length, const jj_allocator *a);
+
+/* The records of both directions (NULL: none), and how many of them hold whole cells; 0 and 0 if they were given up. */
+extern void jj_tls_cells_read(const jj_tls_cells *const c[2], const jj_hello *sh, uint32_t *records, uint32_t *fit);
+
+extern void jj_tls_cells_free(jj_tls_cells *c, const jj_allocator *a);
+
 /* ---- records of a direction of TCP, tls_run.c */
 
 #define JJ_TLS_RECENT 4
@@ -141,6 +168,7 @@ typedef struct jj_tls_run
 	uint32_t	records;		/* complete */
 	uint32_t	good;			/* so many of them end where a piece does */
 	jj_tls_lengths lengths;
+	jj_tls_cells cells;
 	jj_tls_talk *talk;			/* NULL before the first handshake record */
 
 	uint64_t	start;			/* offset */

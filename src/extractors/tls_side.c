@@ -16,7 +16,8 @@ jj_tls_needs(const jj_work *w)
 		.resumed = jj_set_has(f, JJ_F_tls_session_resumed),
 		.packets = jj_set_has(f, JJ_F_tls_handshake_packets),
 		.alert = jj_set_has(f, JJ_F_tls_alert),
-		.records = fingerprint,
+		.cells = jj_set_has(f, JJ_F_tor_confidence) || jj_set_has(f, JJ_F_likely_tor) || jj_set_has(f, JJ_F_traffic_type)
+		|| jj_set_has(f, JJ_F_app_protocol) || jj_set_has(f, JJ_F_app_evidence),
 		.lengths = jj_set_has(f, JJ_F_tls_record_lengths) ? w->options.max_sequence_length : 0,
 	};
 
