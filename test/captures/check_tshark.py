@@ -19,7 +19,7 @@ pcap_le_us.pcap.zst pcap_le_us.pcap.lz4 pcapng_be.pcapng.gz link_raw.pcap link_i
 link_sll.pcap link_sll2.pcap link_ppp.pcap link_ppp_hdlc.pcap link_chdlc.pcap link_80211.pcap
 encap_vlan.pcap encap_mpls.pcap encap_pppoe.pcap encap_llc.pcap padding.pcap ipv4_options.pcap icmp.pcap
 icmpv6.pcap tunnels.pcap tcp_close.pcap tcp_wrap.pcap tcp_disorder.pcap concurrent.pcap many_udp.pcap long_flow.pcap swap_a.pcap swap_b.pcap
-turn_a.pcap turn_b.pcap demo.pcapng recorded_loopback.pcap""".split() + sorted(
+turn_a.pcap turn_b.pcap messages_tcp.pcap tls_names.pcap demo.pcapng recorded_loopback.pcap""".split() + sorted(
     'recorded/' + f for f in os.listdir(os.path.join(HERE, 'recorded')) if f.endswith('.pcap') and f != 'dns_fragments.pcap')
 
 FIELDS = """frame.number frame.time_epoch frame.protocols ip.src ip.dst ip.proto ip.len ip.hdr_len ip.ttl ipv6.src ipv6.dst ipv6.nxt

@@ -14,6 +14,8 @@ import demo      # noqa: E402
 import files     # noqa: E402
 import fragments  # noqa: E402
 import layers    # noqa: E402
+import messages  # noqa: E402
+import names     # noqa: E402
 import sessions  # noqa: E402
 import ssh_dns   # noqa: E402
 import web       # noqa: E402
@@ -39,7 +41,7 @@ RECORDED = ("| recorded_loopback.pcap | not made but recorded (dumpcap): curl to
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
     rows = []
-    for module in (files, layers, fragments, sessions, web, demo, ssh_dns):
+    for module in (files, layers, fragments, sessions, web, messages, names, demo, ssh_dns):
         for name, about, make in module.CAPTURES:
             data = make()
             with open(os.path.join(folder, name), 'wb') as f:
