@@ -18,6 +18,7 @@ static const jj_parser *const parsers[JJ_PARSERS] = {
 	[JJ_P_SSH] = &jj_parser_ssh,
 	[JJ_P_DNS] = &jj_parser_dns,
 	[JJ_P_HTTP] = &jj_parser_http,
+	[JJ_P_FINGERPRINT] = &jj_parser_fingerprint,
 };
 
 #define BIT(id) (1u << (id))

@@ -125,6 +125,7 @@ extern const jj_extractor jj_extract_tls;
 extern const jj_extractor jj_extract_ssh;
 extern const jj_extractor jj_extract_dns;
 extern const jj_extractor jj_extract_http2;
+extern const jj_extractor jj_extract_fingerprint;
 
 /* All groups, in the order in which packets touch their states. */
 extern const jj_extractor *const jj_extractor_table[];
@@ -133,6 +134,9 @@ extern const unsigned jj_extractor_count;
 /* Set what follows from w->options. */
 extern void jj_work_prepare(jj_work *w);
 extern void jj_work_free(jj_work *w);
+
+/* The service that has this port, as dst_port_class says it; NULL if it is none of the table's. */
+extern const char *jj_port_name(int32_t port);
 
 /*
  * Community ID version 1 of the flow's first packet (seed 0): 30 characters

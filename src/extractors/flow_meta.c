@@ -17,17 +17,23 @@ static const struct
 	{8443, "https-alt"}, {8888, "http-alt"}, {9000, "php-fpm"}, {9200, "elasticsearch"}, {27017, "mongodb"}
 };
 
+const char *
+jj_port_name(int32_t port)
+{
+	for (size_t i = 0; i < sizeof(port_names) / sizeof(port_names[0]); i++)
+		if (port_names[i].port == port)
+			return port_names[i].name;
+	return NULL;
+}
+
 static void
 emit_port_class(int32_t port, jj_row *row)
 {
 	static const char *const range[] = {"system", "registered", "dynamic"};
 	int			class = port < 1024 ? 1 : port < 49152 ? 2 : 3;
-	const char *name = range[class - 1];
+	const char *name = jj_port_name(port);
 
-	for (size_t i = 0; i < sizeof(port_names) / sizeof(port_names[0]); i++)
-		if (port_names[i].port == port)
-			name = port_names[i].name;
-	jj_row_text(row, JJ_F_dst_port_class, name);
+	jj_row_text(row, JJ_F_dst_port_class, name != NULL ? name : range[class - 1]);
 	jj_row_int(row, JJ_F_dst_port_class_num, class);
 }
 

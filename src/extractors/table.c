@@ -28,6 +28,7 @@ const jj_extractor *const jj_extractor_table[] = {
 	&jj_extract_ssh,
 	&jj_extract_dns,
 	&jj_extract_http2,
+	&jj_extract_fingerprint,
 };
 
 const unsigned jj_extractor_count = sizeof(jj_extractor_table) / sizeof(jj_extractor_table[0]);

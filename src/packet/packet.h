@@ -72,6 +72,8 @@ typedef struct jj_tunnel
 #define JJ_PROTO_TCP 6
 #define JJ_PROTO_UDP 17
 #define JJ_PROTO_DCCP 33
+#define JJ_PROTO_GRE 47
+#define JJ_PROTO_ESP 50
 #define JJ_PROTO_AH 51
 #define JJ_PROTO_ICMPV6 58
 #define JJ_PROTO_SCTP 132
