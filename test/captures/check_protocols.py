@@ -55,8 +55,8 @@ BY_HAND = {
     ('http2_frames.pcap', 6): (('http2_',), dict(GET2, http2_preface_seen=None, **counts(5, 0, 2, 3, 0, 1, False))),
 }
 
-# captures that are not recordings
-MADE = ['http_heads.pcap', 'http2_frames.pcap']
+# captures that are not in recorded/
+MADE = ['http_heads.pcap', 'http2_frames.pcap', 'demo.pcapng', 'recorded_loopback.pcap']
 
 # of IP fragments tshark puts the whole together, the extension reads the first one
 LEFT_OUT = ['dns_fragments.pcap']
