@@ -102,6 +102,9 @@ settle(jj_http *h, const jj_allocator *a)
 	bool		upgrade = false;
 	bool		count[2];
 
+	for (int d = 0; d < 2; d++)
+		if ((h->side[d].stage == IN_CONTENT || h->side[d].stage == IN_LATE_PREFACE) && !may_switch(&h->side[1 - d]))
+			h->side[d].stage = DONE;
 	if (h->h2 == NULL)
 		return;
 	for (int d = 0; d < 2; d++)
@@ -364,11 +367,6 @@ feed(jj_http *h, int d, const uint8_t *bytes, uint32_t n, const jj_work *w)
 					return false;
 				break;
 			case IN_CONTENT:
-				if (!may_switch(&h->side[1 - d]))
-				{
-					s->stage = DONE;
-					break;
-				}
 				take = s->skip < n ? (uint32_t) s->skip : n;
 				s->skip -= take;
 				if (s->skip == 0)
@@ -399,7 +397,7 @@ feed(jj_http *h, int d, const uint8_t *bytes, uint32_t n, const jj_work *w)
 	return true;
 }
 
-/* No more of a stream up to offset end is needed; but whether a gap comes before the end of a preface is asked of the initiator's. */
+/* Does a stream go that far? Whether a gap comes before the end of a preface is asked of the initiator's. */
 static bool
 is_enough(int dir, uint64_t end)
 {
@@ -433,7 +431,11 @@ http_stream(void *state, const jj_chunk *c, jj_app *app, const jj_work *w)
 	}
 	if (!feed(h, c->dir, c->bytes, c->n, w))
 		return JJ_WANT_MEMORY;
-	return s->stage == DONE && is_enough(c->dir, c->offset + c->n) ? JJ_WANT_NONE : JJ_WANT_MORE;
+	s->enough = is_enough(c->dir, c->offset + c->n);
+	if (s->stage != DONE || !s->enough)
+		return JJ_WANT_MORE;
+	s = &h->side[1 - c->dir];
+	return s->stage == DONE && s->enough ? JJ_WANT_END : JJ_WANT_NONE;
 }
 
 static void

@@ -32,6 +32,7 @@ typedef struct jj_http_side
 	uint8_t		stage;			/* private */
 	uint8_t		matched;		/* bytes of the preface */
 	uint8_t		n_header;
+	bool		enough;			/* as much of the stream was seen as is always needed */
 	uint8_t		header[JJ_H2_HEADER];	/* of the first frame */
 	uint64_t	skip;			/* bytes of a request's content to come */
 	jj_http1   *h1;				/* NULL unless something may be HTTP/1 */

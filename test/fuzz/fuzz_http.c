@@ -55,7 +55,8 @@ give(connection *c, int dir, const uint8_t *bytes, uint32_t n, const jj_work *w)
 	}
 	free(exact);
 	CHECK(want != JJ_WANT_MEMORY);
-	c->enough[dir] = want != JJ_WANT_MORE;
+	c->enough[dir] |= want != JJ_WANT_MORE;
+	c->enough[1 - dir] |= want == JJ_WANT_END;
 }
 
 static void

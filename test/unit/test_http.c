@@ -136,7 +136,8 @@ give_all(uint32_t piece, uint32_t cut)
 				want = give(d, offset[d], talk[i].bytes + done, n);
 			if (want == JJ_WANT_MEMORY)
 				return false;
-			enough[d] = want != JJ_WANT_MORE;
+			enough[d] |= want != JJ_WANT_MORE;
+			enough[1 - d] |= want == JJ_WANT_END;
 			offset[d] += n;
 			done += n;
 			at += n;
@@ -242,7 +243,9 @@ test_h1(void)
 
 	H1("GET / HTTP/1.1\r\nHost: Example.org:81\r\nUser-Agent: x/1 y\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nbody",
 	   "h1  method=GET 1.1 host=Example.org:81 agent=x/1 y status=200 1.1", "request and response");
-	ok(enough[0] == false && enough[1], "an upgrade could follow the request, nothing the response");
+	ok(enough[0] && enough[1], "nothing more is wanted of either direction");
+	H1("GET / HTTP/1.1\r\nHost: Example.org:81\r\n\r\n", "", "h1  method=GET 1.1 host=Example.org:81", "a request alone");
+	ok(!enough[0], "could become HTTP/2");
 	H1("POST / HTTP/1.0\nuser-agent :\t a \t\nHOST:b\n\n12345", "HTTP/1.0 404\n\n",
 	   "h1  method=POST 1.0 host=b agent=a status=404 1.0", "lines that end in LF, blanks around names and values, any case");
 	ok(enough[0], "what follows the request is no preface");
