@@ -45,8 +45,8 @@ typedef enum follower
 /* In the flow record. Bits are those of parsers. */
 typedef struct app_state
 {
-	jj_app	   *fetch;			/* app, if the next packet needs it */
 	jj_app	   *app;
+	void	   *first;			/* state of a parser, fetched ahead; the one that got it first */
 	uint32_t	start[2];		/* sequence number of the first byte of a stream, and of the next one */
 	uint32_t	next[2];
 	uint8_t		follower[2];
@@ -89,7 +89,6 @@ set_idle(app_state *s)
 {
 	uint8_t		packets = s->packet_gated | s->packet_live;
 
-	s->fetch = (s->live[0] | s->live[1] | s->packet_live) != 0 ? s->app : NULL;
 	for (int d = 0; d < 2; d++)
 		s->idle[d] = s->captured && (packets | s->gated[d] | s->live[d]) == 0;
 }
@@ -138,6 +137,8 @@ state_of(app_state *s, unsigned id, const jj_work *w)
 	if (s->app->state[id] != NULL)
 		return s->app->state[id];
 	s->app->state[id] = jj_alloc_zero(&w->allocator, x->state_size);
+	if (s->first == NULL)
+		s->first = s->app->state[id];
 	for (int d = 0; d < 2; d++)
 	{
 		s->live[d] |= s->gated[d] & bit;
@@ -174,6 +175,8 @@ reset_parser(app_state *s, unsigned id, const jj_work *w)
 	s->packet_live &= NOT(id);
 	if (parsers[id]->release != NULL)
 		parsers[id]->release(s->app->state[id], &w->allocator);
+	if (s->first == s->app->state[id])
+		s->first = NULL;
 	jj_release(&w->allocator, s->app->state[id]);
 	s->app->state[id] = NULL;
 }
@@ -474,14 +477,37 @@ update(void *state, const jj_packet *p, const jj_work *w)
 	return true;
 }
 
+#define FETCH_STATE 320			/* bytes of a parser's state */
+
+static void
+fetch_block(const void *block, size_t size)
+{
+	for (size_t o = 0; o < size; o += 64)
+		JJ_PREFETCH((const char *) block + o);
+}
+
 static void
 fetch(const void *state, int dir)
 {
 	const app_state *s = state;
 
-	if (s->app != NULL && !s->idle[dir])
-		for (size_t o = 0; o < sizeof(jj_app); o += 64)
-			JJ_PREFETCH((const char *) s->app + o);
+	if (s->packet_live == 0 && s->live[dir] == 0)
+		return;
+	if (s->app != NULL)
+		fetch_block(s->app, sizeof(*s->app));
+	if (s->first != NULL)
+		fetch_block(s->first, FETCH_STATE);
+}
+
+static void
+fetch_all(const void *state)
+{
+	const app_state *s = state;
+
+	if (s->app != NULL)
+		fetch_block(s->app, sizeof(*s->app));
+	if (s->first != NULL)
+		fetch_block(s->first, FETCH_STATE);
 }
 
 static void
@@ -556,5 +582,6 @@ const jj_extractor jj_app_base = {
 	.state_size = sizeof(app_state),
 	.fetch = fetch,
 	.update = update,
+	.fetch_all = fetch_all,
 	.free_state = free_state,
 };

@@ -8,7 +8,8 @@
  * so records are followed from each such offset on (a run) until it proves to
  * be none. At most MAX_RUNS of a direction are followed at a time; further
  * offsets are passed over while they last. Lines that do not begin a segment
- * are looked at in the first LINE_REACH bytes of a direction alone.
+ * are looked at in the first LINE_REACH bytes of a direction alone, and if the
+ * segment begins with text.
  */
 #include "extractors/tls_internal.h"
 
@@ -70,10 +71,22 @@ may_be_chain(const uint8_t *b, uint32_t n)
 	return b[0] <= JJ_TLS_APPDATA && jj_tls_may_be_record(b, n) && (n < 5 || b[3] != 0 || b[4] != 0);
 }
 
+/* Whether the bytes begin as a line of text does. */
+static bool
+is_text(const uint8_t *b, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && i < 4; i++)
+		if ((b[i] < ' ' || b[i] > '~') && b[i] != '\t' && b[i] != '\r' && b[i] != '\n')
+			return false;
+	return true;
+}
+
 /* The next offset behind from where a line begins that may be a hello; n if there is none. */
 static uint32_t
 next_line(const uint8_t *b, uint32_t n, uint32_t from)
 {
+	if (!is_text(b, n))
+		return n;
 	for (uint32_t i = from + 1; i < n; i++)
 	{
 		const uint8_t *at = memchr(b + i, JJ_TLS_HANDSHAKE, n - i);
