@@ -31,8 +31,6 @@ CREATE TEMP TABLE chosen ON COMMIT DROP AS
 SELECT CASE
 		-- a group that is not computed yet has nothing to compare
 		WHEN k.col LIKE 'conn\_%' AND (SELECT bool_and((f).conn_src_unique_dsts IS NULL) FROM flow) THEN skip('the group connection is not computed')
-		WHEN k.col ~ '^(likely|tor|vpn|doh|app|traffic|fully)_' AND (SELECT bool_and((f).likely_tor IS NULL) FROM flow)
-			THEN skip('the group fingerprint is not computed')
 		ELSE ok(CASE WHEN k.flow LIKE '% flows' THEN good = split_part(k.flow, ' ', 1)::int ELSE good = total AND total > 0 END,
 				format('%s %s: %s %s %s', k.capture, k.flow, k.col, k.op, left(k.value::text, 60)))
 			|| CASE WHEN good < total AND k.flow NOT LIKE '% flows' THEN E'\n' || diag('found ' || found::text) ELSE '' END END
