@@ -8,13 +8,14 @@
  * so records are followed from each such offset on (a run) until it proves to
  * be none. At most MAX_RUNS of a direction are followed at a time; further
  * offsets are passed over while they last. Lines that do not begin a segment
- * are looked at in the first LINE_REACH bytes of a direction alone, and if the
- * segment begins with text.
+ * are looked at in the first LINE_REACH bytes of a direction alone, and in the
+ * first LINE_SEGMENT bytes of a segment that begins with text.
  */
 #include "extractors/tls_internal.h"
 
 #define MAX_RUNS 4
-#define LINE_REACH 65536		/* lines in the middle of a segment are looked at in so many bytes of a direction */
+#define LINE_REACH 65536		/* lines in the middle of a segment are looked at in so many bytes of a direction, */
+#define LINE_SEGMENT 512		/* and in so many of a segment */
 #define NO_ANSWER UINT64_MAX
 
 /* Records from the first byte on, or from behind a hello in SSL 2.0 format. */
@@ -85,11 +86,13 @@ is_text(const uint8_t *b, uint32_t n)
 static uint32_t
 next_line(const uint8_t *b, uint32_t n, uint32_t from)
 {
+	uint32_t	end = n < LINE_SEGMENT ? n : LINE_SEGMENT;
+
 	if (!is_text(b, n))
 		return n;
-	for (uint32_t i = from + 1; i < n; i++)
+	for (uint32_t i = from + 1; i < end; i++)
 	{
-		const uint8_t *at = memchr(b + i, JJ_TLS_HANDSHAKE, n - i);
+		const uint8_t *at = memchr(b + i, JJ_TLS_HANDSHAKE, end - i);
 
 		if (at == NULL)
 			return n;
