@@ -21,67 +21,50 @@ fits_of_first(const jj_tls_cells *c, const jj_fp_shape *shape)
 	return fit;
 }
 
-static void
-give_up(jj_tls_cells *c, const jj_allocator *a)
-{
-	jj_tls_cells_free(c, a);
-	c->over = true;
-}
-
-void
-jj_tls_cells_shape(jj_tls_cells *c, const jj_hello *sh, const jj_allocator *a)
-{
-	if (c->known || c->over)
-		return;
-	c->known = jj_fp_suite_shape(sh->cipher, sh->chosen, &c->shape);
-	if (!c->known)
-		give_up(c, a);
-}
-
 bool
-jj_tls_cells_add(jj_tls_cells *c, uint32_t length, const jj_allocator *a)
+jj_tls_cells_add(jj_tls_run *r, uint32_t length, const jj_tls_need *need, const jj_allocator *a)
 {
-	if (c->over || length <= LEAST_LENGTH)
+	jj_tls_cells *c;
+
+	if (r->no_cells || length <= LEAST_LENGTH)
 		return true;
+	if (r->cells == NULL && (r->cells = jj_alloc_zero(a, sizeof(*r->cells))) == NULL)
+		return false;
+	c = r->cells;
 	if (c->n >= JJ_TLS_CELLS_FIRST)
 	{
-		if (c->known)
+		if (need->shaped)
 		{
 			c->n++;
-			c->fit += jj_fp_fits_cells(&c->shape, length);
+			c->fit += jj_fp_fits_cells(&need->shape, length);
 		}
 		return true;
 	}
-	if (c->first == NULL && (c->first = jj_alloc(a, sizeof(*c->first) * JJ_TLS_CELLS_FIRST)) == NULL)
-		return false;
 	c->first[c->n++] = (uint16_t) length;
-	if (!c->known || (c->n != EARLY && c->n != JJ_TLS_CELLS_FIRST))
+	if (!need->shaped || (c->n != EARLY && c->n != JJ_TLS_CELLS_FIRST))
 		return true;
-	if (fits_of_first(c, &c->shape) * 10 < c->n * (c->n == EARLY ? 5 : 8))
-		give_up(c, a);
+	if (fits_of_first(c, &need->shape) * 10 < c->n * (c->n == EARLY ? 5 : 8))
+	{
+		jj_release(a, r->cells);
+		r->cells = NULL;
+		r->no_cells = true;
+	}
 	return true;
 }
 
 void
-jj_tls_cells_read(const jj_tls_cells *const c[2], const jj_hello *sh, uint32_t *records, uint32_t *fit)
+jj_tls_cells_read(const jj_tls_run *const run[2], const jj_hello *sh, uint32_t *records, uint32_t *fit)
 {
 	jj_fp_shape shape;
 
 	*records = *fit = 0;
-	if (!jj_fp_suite_shape(sh->cipher, sh->chosen, &shape) || (c[0] != NULL && c[0]->over) || (c[1] != NULL && c[1]->over))
+	if (!jj_fp_suite_shape(sh->cipher, sh->chosen, &shape) || (run[0] != NULL && run[0]->no_cells) || (run[1] != NULL && run[1]->no_cells))
 		return;
 	for (int d = 0; d < 2; d++)
 	{
-		if (c[d] == NULL)
+		if (run[d] == NULL || run[d]->cells == NULL)
 			continue;
-		*records += c[d]->n;
-		*fit += c[d]->fit + fits_of_first(c[d], &shape);
+		*records += run[d]->cells->n;
+		*fit += run[d]->cells->fit + fits_of_first(run[d]->cells, &shape);
 	}
-}
-
-void
-jj_tls_cells_free(jj_tls_cells *c, const jj_allocator *a)
-{
-	jj_release(a, c->first);
-	c->first = NULL;
 }

@@ -34,7 +34,9 @@ typedef struct jj_tls_need
 	bool		resumed;
 	bool		packets;
 	bool		alert;
-	bool		cells;			/* records that may hold Tor cells */
+	bool		cells;			/* records that may hold Tor cells, until they prove to hold none */
+	bool		shaped;			/* the shape of the connection's records is known */
+	jj_fp_shape shape;
 	uint32_t	lengths;		/* records whose length is wanted */
 } jj_tls_need;
 
@@ -94,32 +96,6 @@ typedef struct jj_tls_lengths
 /* Add one unless there are max already. False without memory. */
 extern bool jj_tls_lengths_add(jj_tls_lengths *l, uint32_t order, uint32_t length, unsigned dir, uint32_t max, const jj_allocator *a);
 
-/* ---- application data in whole Tor cells, tls_cells.c */
-
-#define JJ_TLS_CELLS_FIRST 64
-
-/* Records of application data of more than 100 bytes in one direction. */
-typedef struct jj_tls_cells
-{
-	uint16_t   *first;			/* lengths of the first JJ_TLS_CELLS_FIRST */
-	uint32_t	n;
-	uint32_t	fit;			/* of those behind them, how many hold whole cells */
-	jj_fp_shape shape;
-	bool		known;			/* the shape is */
-	bool		over;			/* they are no cells, and no more are looked at */
-} jj_tls_cells;
-
-/* The ServerHello is known: what the records of its connection are like. */
-extern void jj_tls_cells_shape(jj_tls_cells *c, const jj_hello *sh, const jj_allocator *a);
-
-/* A complete record of application data. False without memory. */
-extern bool jj_tls_cells_add(jj_tls_cells *c, uint32_t length, const jj_allocator *a);
-
-/* The records of both directions (NULL: none), and how many of them hold whole cells; 0 and 0 if they were given up. */
-extern void jj_tls_cells_read(const jj_tls_cells *const c[2], const jj_hello *sh, uint32_t *records, uint32_t *fit);
-
-extern void jj_tls_cells_free(jj_tls_cells *c, const jj_allocator *a);
-
 /* ---- records of a direction of TCP, tls_run.c */
 
 #define JJ_TLS_RECENT 4
@@ -145,6 +121,16 @@ typedef struct jj_tls_talk
 	jj_tls_side side;
 } jj_tls_talk;
 
+#define JJ_TLS_CELLS_FIRST 64
+
+/* Application data of a run, in records of more than 100 bytes. */
+typedef struct jj_tls_cells
+{
+	uint32_t	n;
+	uint32_t	fit;			/* of those behind the first ones, how many hold whole Tor cells */
+	uint16_t	first[JJ_TLS_CELLS_FIRST];	/* lengths */
+} jj_tls_cells;
+
 /* Records that follow each other from an offset of the stream on. What each chunk touches comes first. */
 typedef struct jj_tls_run
 {
@@ -163,13 +149,14 @@ typedef struct jj_tls_run
 	bool		ssl2;			/* behind a ClientHello in SSL 2.0 format */
 	bool		client_over;	/* no hello of a client can come any more */
 	bool		server_over;	/* no message in the clear of a server */
+	bool		no_cells;		/* application data are no Tor cells */
 	uint8_t		first;			/* jj_tls_first */
 	uint32_t	headers;		/* of records, complete */
 	uint32_t	records;		/* complete */
 	uint32_t	good;			/* so many of them end where a piece does */
 	jj_tls_lengths lengths;
-	jj_tls_cells cells;
 	jj_tls_talk *talk;			/* NULL before the first handshake record */
+	jj_tls_cells *cells;		/* NULL before the first application data, and if they are no cells */
 
 	uint64_t	start;			/* offset */
 	uint64_t	begun;			/* index of the packet with which the first byte was in order */
@@ -199,6 +186,14 @@ jj_tls_run_is_13(const jj_tls_run *r)
 
 /* Release what the run owns, not the run. */
 extern void jj_tls_run_free(jj_tls_run *r, const jj_allocator *a);
+
+/* ---- application data in whole Tor cells, tls_cells.c */
+
+/* A complete record of application data. False without memory. */
+extern bool jj_tls_cells_add(jj_tls_run *r, uint32_t length, const jj_tls_need *need, const jj_allocator *a);
+
+/* The records of both directions (NULL: none), and how many of them hold whole cells; 0 and 0 if they hold none. */
+extern void jj_tls_cells_read(const jj_tls_run *const run[2], const jj_hello *sh, uint32_t *records, uint32_t *fit);
 
 /* ---- TLS over TCP, tls_tcp.c */
 

@@ -99,7 +99,7 @@ end_record(jj_tls_run *r, uint32_t *order, const jj_tls_need *need, const jj_all
 		r->alert = (int16_t) (r->alert_byte[1] + 1);
 		r->alert_order = *order;
 	}
-	if (type == JJ_TLS_APPDATA && need->cells && !jj_tls_cells_add(&r->cells, record_length(r), a))
+	if (type == JJ_TLS_APPDATA && need->cells && !jj_tls_cells_add(r, record_length(r), need, a))
 		return false;
 	return jj_tls_lengths_add(&r->lengths, *order, record_length(r), r->dir, need->lengths, a);
 }
@@ -284,6 +284,6 @@ jj_tls_run_free(jj_tls_run *r, const jj_allocator *a)
 		jj_tls_side_free(&r->talk->side, a);
 		jj_release(a, r->talk);
 	}
-	jj_tls_cells_free(&r->cells, a);
+	jj_release(a, r->cells);
 	jj_release(a, r->lengths.list);
 }

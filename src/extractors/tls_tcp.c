@@ -364,7 +364,7 @@ settled(const jj_tls_tcp *t, int d, int client)
 
 	if (r->over)
 		return true;
-	if ((need->cells && !r->cells.over && !run_from_start(t, 1 - d)->cells.over) || (d == client ? !r->client_over : !r->server_over && (need->certs || need->key_exchange || need->resumed)))
+	if (need->cells || (d == client ? !r->client_over : !r->server_over && (need->certs || need->key_exchange || need->resumed)))
 		return false;
 	if (need->lengths > 0 && run_from_start(t, 0)->lengths.n + run_from_start(t, 1)->lengths.n < need->lengths)
 		return false;
@@ -373,17 +373,31 @@ settled(const jj_tls_tcp *t, int d, int client)
 	return !need->packets || (!counts_packets(run_from_start(t, 1 - client), need) && r->appdata);
 }
 
+/* Learn the shape of the connection's records; no more of them are needed if it is not known, or if either side's hold no cells. */
+static void
+weigh_cells(jj_tls_tcp *t, const jj_tls_run *server)
+{
+	const jj_hello *sh = &server->talk->side.sh;
+
+	if (!t->need.shaped)
+		t->need.shaped = t->need.cells = jj_fp_suite_shape(sh->cipher, sh->chosen, &t->need.shape);
+	if (run_from_start(t, 0)->no_cells || run_from_start(t, 1)->no_cells)
+		t->need.cells = false;
+	if (!t->need.cells)
+		t->steady[0] = t->steady[1] = false;
+}
+
 /* What more is wanted of a direction of a connection that is decided. */
 static jj_want
-want_decided(jj_tls_tcp *t, int d, int client, const jj_allocator *a)
+want_decided(jj_tls_tcp *t, int d, int client)
 {
 	const jj_tls_run *server = run_from_start(t, 1 - client);
 
 	if (t->need.cells)
-		jj_tls_cells_shape(&run_from_start(t, d)->cells, &server->talk->side.sh, a);
+		weigh_cells(t, server);
 	if (!settled(t, d, client))
 	{
-		t->steady[d] = t->run[d]->next == NULL && !t->need.cells && counts_packets(server, &t->need);
+		t->steady[d] = t->run[d]->next == NULL && (t->need.cells || counts_packets(server, &t->need));
 		return JJ_WANT_MORE;
 	}
 	return settled(t, 1 - d, client) ? JJ_WANT_END : JJ_WANT_NONE;
@@ -425,10 +439,10 @@ jj_tls_tcp_add(jj_tls_tcp *t, const jj_chunk *c, const jj_work *w)
 	{
 		if (!jj_tls_run_add(t->run[d], c->bytes, c->n, c->carrier, &t->order, need, a))
 			return JJ_WANT_MEMORY;
-		if (!t->run[d]->over)
+		if (!t->run[d]->over && !(need->cells && t->run[d]->no_cells))
 			return JJ_WANT_MORE;
 		t->steady[d] = false;
-		return decided(t, &client) ? want_decided(t, d, client, a) : JJ_WANT_MORE;
+		return decided(t, &client) ? want_decided(t, d, client) : JJ_WANT_MORE;
 	}
 	answer = answers(t, c);
 	for (jj_tls_run *r = t->run[d]; r != NULL; r = r->next)
@@ -439,7 +453,7 @@ jj_tls_tcp_add(jj_tls_tcp *t, const jj_chunk *c, const jj_work *w)
 	if (!decided(t, &client) && !search(t, c, answer, need, a))
 		return JJ_WANT_MEMORY;
 	prune(t, d, a);
-	return decided(t, &client) ? want_decided(t, d, client, a) : want_undecided(t, d);
+	return decided(t, &client) ? want_decided(t, d, client) : want_undecided(t, d);
 }
 
 void
@@ -547,9 +561,5 @@ jj_tls_tcp_read(const jj_tls_tcp *t, jj_tls_view *v, const jj_tls_run *run[2])
 		jj_tls_view_server(v, &run[1 - v->client]->talk->side);
 	read_records(v, run);
 	if (v->sh != NULL)
-	{
-		const jj_tls_cells *cells[2] = {run[0] != NULL ? &run[0]->cells : NULL, run[1] != NULL ? &run[1]->cells : NULL};
-
-		jj_tls_cells_read(cells, v->sh, &v->cell_records, &v->cells_fit);
-	}
+		jj_tls_cells_read(run, v->sh, &v->cell_records, &v->cells_fit);
 }
