@@ -111,7 +111,7 @@ enum
 	JJ_HEAD_KERBEROS,
 	JJ_HEAD_BGP,
 	JJ_HEAD_TACACS,
-	JJ_HEAD_XMPP,				/* a stream tag in the first 512 bytes (RFC 6120 4.2) */
+	JJ_HEAD_XMPP,				/* XML with a stream tag in the first 512 bytes (RFC 6120 4.2) */
 	JJ_HEADS
 };
 
@@ -129,6 +129,7 @@ typedef struct jj_fp_head
 	uint32_t	found;			/* rules that hold */
 	uint16_t	n;				/* bytes so far, at most JJ_HEAD_BYTES */
 	uint8_t		tag;			/* bytes of the XMPP stream tag that the stream ends in */
+	bool		xml;			/* the tag may still come */
 } jj_fp_head;
 
 /*

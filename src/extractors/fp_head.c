@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define XMPP_BYTES 512			/* where the stream tag may be */
+#define XMPP_BYTES 512			/* where the stream tag may be; what comes before it is XML too (RFC 6120 4.2) */
 
 /* Look for the stream tag in the next n bytes, of which the first is the stream's byte h->n. */
 static void
@@ -15,6 +15,10 @@ look_for_xmpp(jj_fp_head *h, const uint8_t *b, uint32_t n)
 	static const char tag[] = "<stream:stream";
 	uint32_t	i = 0;
 
+	if (h->n == 0)
+		h->xml = b[0] == '<';
+	if (!h->xml)
+		return;
 	if (h->n + n > XMPP_BYTES)
 		n = XMPP_BYTES - h->n;
 	while (i < n)
@@ -24,7 +28,7 @@ look_for_xmpp(jj_fp_head *h, const uint8_t *b, uint32_t n)
 			const uint8_t *next = memchr(b + i, '<', n - i);
 
 			if (next == NULL)
-				return;
+				break;
 			i = (uint32_t) (next - b);
 		}
 		/* "<" is nowhere else in the tag, so that a match that fails can only begin anew */
@@ -35,10 +39,12 @@ look_for_xmpp(jj_fp_head *h, const uint8_t *b, uint32_t n)
 		if (h->tag == sizeof(tag) - 1)
 		{
 			h->found |= JJ_HEAD(XMPP);
+			h->xml = false;
 			return;
 		}
 		i++;
 	}
+	h->xml = h->n + n < XMPP_BYTES;
 }
 
 bool
@@ -52,7 +58,7 @@ jj_fp_head_add(jj_fp_head *h, const uint8_t *b, uint32_t n, bool *more, const jj
 	*more = false;
 	if (n == 0)
 		return true;
-	if (h->n < XMPP_BYTES && !(h->found & JJ_HEAD(XMPP)))
+	if (first || h->xml)
 		look_for_xmpp(h, b, n);
 	if (first)
 		h->open = jj_fp_head_candidates(b[0]);
@@ -68,7 +74,7 @@ jj_fp_head_add(jj_fp_head *h, const uint8_t *b, uint32_t n, bool *more, const jj
 	else if (first && !jj_buffer_add(&h->held, b, n, a))
 		return false;
 	h->n = (uint16_t) (h->n + n);
-	*more = h->open != 0 || (h->n < XMPP_BYTES && !(h->found & JJ_HEAD(XMPP)));
+	*more = h->open != 0 || h->xml;
 	return true;
 }
 

@@ -116,28 +116,30 @@ take_datagram(jj_fp_state *s, const jj_packet *p, const jj_work *w)
 	return JJ_WANT_MORE;
 }
 
-/* TCP by segments: OpenVPN, and STUN in the first of a direction. */
+/* TCP by segments: OpenVPN. */
 static jj_want
 take_segment(jj_fp_state *s, const jj_packet *p, const jj_work *w)
 {
-	if (!(s->seen & 1 << p->dir))
-	{
-		if (s->seen == 0 && jj_fp_openvpn_may(true, p->payload, p->payload_caplen, p->payload_len))
-			s->look = LOOK_OPENVPN;
-		s->seen |= (uint8_t) (1 << p->dir);
-		s->stun = s->stun || jj_fp_is_stun(p->payload, p->payload_caplen, p->payload_len);
-	}
-	if (s->look != 0 && !look_further(s, p, w))
+	if (s->seen == 0)
+		s->look = LOOK_OPENVPN;
+	s->seen |= (uint8_t) (1 << p->dir);
+	if (!look_further(s, p, w))
 		return JJ_WANT_MEMORY;
-	return s->look != 0 || s->seen != 3 ? JJ_WANT_MORE : JJ_WANT_NONE;
+	return s->look != 0 ? JJ_WANT_MORE : JJ_WANT_NONE;
 }
 
-/* Whether a packet is of use; other protocols are known by their number alone. */
+/* Whether a packet is of use: of TCP only if the first with payload may be OpenVPN; most protocols are known by their number alone. */
 static bool
 packet_opens(const jj_packet *p, bool *done)
 {
-	*done = p->proto != JJ_PROTO_UDP && p->proto != JJ_PROTO_TCP && p->proto != JJ_PROTO_GRE;
-	return !*done && p->payload_len > 0 && p->frag_offset == 0;
+	bool		payload = p->payload_len > 0 && p->frag_offset == 0;
+
+	if (p->proto == JJ_PROTO_UDP || p->proto == JJ_PROTO_GRE)
+		return payload;
+	if (p->proto == JJ_PROTO_TCP && !(payload && p->has_tcp))
+		return false;
+	*done = p->proto != JJ_PROTO_TCP || !jj_fp_openvpn_may(true, p->payload, p->payload_caplen, p->payload_len);
+	return !*done;
 }
 
 static jj_want
@@ -177,9 +179,15 @@ stream(void *state, const jj_chunk *c, jj_app *app, const jj_work *w)
 
 	(void) app;
 	s->tcp = true;
-	/* the rule is about the segment, with whatever the stream already had of it */
-	if (c->offset == 0 && c->dir == 0 && c->done->payload_caplen == c->done->payload_len && wants_opaque(w))
-		s->opaque = jj_fp_fully_encrypted(c->done->payload, c->done->payload_caplen) ? JJ_OPAQUE_YES : JJ_OPAQUE_NO;
+	if (c->offset == 0)
+	{
+		/* these rules are about the segment */
+		const jj_packet *p = c->done;
+
+		s->stun = s->stun || jj_fp_is_stun(p->payload, p->payload_caplen, p->payload_len);
+		if (c->dir == 0 && p->payload_caplen == p->payload_len && wants_opaque(w))
+			s->opaque = jj_fp_fully_encrypted(p->payload, p->payload_caplen) ? JJ_OPAQUE_YES : JJ_OPAQUE_NO;
+	}
 	if (!jj_fp_head_add(&s->u.head[c->dir], c->bytes, c->n, &more, &w->allocator))
 		return JJ_WANT_MEMORY;
 	return more ? JJ_WANT_MORE : JJ_WANT_NONE;

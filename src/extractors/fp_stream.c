@@ -498,12 +498,12 @@ decide(unsigned rule, const uint8_t *b, uint32_t n, bool whole)
 uint32_t
 jj_fp_head_candidates(uint8_t first)
 {
-	uint32_t	open = JJ_HEAD(PPTP) | JJ_HEAD(IMAP) | JJ_HEAD(MYSQL) | JJ_HEAD(KERBEROS);
+	uint32_t	open = JJ_HEAD(PPTP) | JJ_HEAD(IMAP) | JJ_HEAD(MYSQL);
 
 	switch (first)
 	{
 		case 0x00:
-			return open | JJ_HEAD(SMB) | JJ_HEAD(POSTGRESQL) | JJ_HEAD(SSLREQUEST);
+			return open | JJ_HEAD(SMB) | JJ_HEAD(POSTGRESQL) | JJ_HEAD(SSLREQUEST) | JJ_HEAD(KERBEROS);	/* lengths below 2^24 */
 		case 0x03:
 			return open | JJ_HEAD(RDP);
 		case 0x10:
