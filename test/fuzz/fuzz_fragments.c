@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FRAMES 2500
+#define MAX_FRAMES 2500			/* more than may wait */
+#define FEW_FRAMES 200			/* unless a flood is asked for */
 #define SIZE 128
 
 typedef struct fate
@@ -122,20 +123,20 @@ make_packet(traffic *t, int64_t ts, unsigned hosts, unsigned id, unsigned how, u
 }
 
 static void
-make_traffic(traffic *t, const uint8_t *data, size_t size, unsigned options)
+make_traffic(traffic *t, const uint8_t *data, size_t size, bool two_sources, uint32_t max)
 {
 	int64_t		ts = INT64_C(1700000000) * JJ_SECOND;
 
-	for (size_t i = 0; i + 6 <= size && t->n < MAX_FRAMES; i += 6)
+	for (size_t i = 0; i + 6 <= size && t->n < max; i += 6)
 	{
 		const uint8_t *d = data + i;
 		unsigned	times = d[5] & 32 ? 1U << (d[5] >> 6) * 3 : 1;	/* 1, 8, 64 or 512 of them, with ids or offsets that rise */
 
 		/* an exponent and a mantissa of 2^20 to 2^35 ns, some of them back */
 		ts += (d[0] & 0x78) == 0x78 && d[0] & 7 ? -(INT64_C(1) << (28 + (d[0] & 7))) : (int64_t) (d[0] & 15) << (20 + (d[0] >> 4));
-		if (options & 1 && t->second_source == 0 && d[0] == 255)
+		if (two_sources && t->second_source == 0 && d[0] == 255)
 			t->second_source = t->n;
-		for (unsigned k = 0; k < times && t->n < MAX_FRAMES; k++)
+		for (unsigned k = 0; k < times && t->n < max; k++)
 			make_packet(t, ts + k * 1000, d[1], d[2] + (d[1] & 16 ? k : 0), d[3], (d[4] + (d[1] & 64 ? k : 0)) & 255, d[5]);
 	}
 }
@@ -297,20 +298,23 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memset(&o.features, 0, sizeof(o.features));
 		jj_set_add_name(&o.features, "total_packets");
 	}
-	make_traffic(t, data + 3, size - 3, data[2]);
+	make_traffic(t, data + 3, size - 3, data[2] & 1, data[1] & 64 ? MAX_FRAMES : FEW_FRAMES);
 	h = run(t, &o, JJ_BATCH, data[2] & 4, true, &whole);
 	for (int i = 0; i < JJ_SKIP_REASONS; i++)
 		skipped += whole.skipped[i];
 	assert(whole.decoded + skipped == t->n);
 	check_fates(t);
 	o.hash_seed = UINT64_C(0x123456789abcdef1);
-	o.shares = 2;
-	run(t, &o, 1 + data[2] / 8, data[2] & 4, false, &share[0]);
-	o.share = 1;
-	run(t, &o, JJ_BATCH, data[2] & 4, false, &share[1]);
-	assert(share[0].decoded + share[1].decoded == whole.decoded);
-	assert(o.max_concurrent_flows != 0 || share[0].flows_started + share[1].flows_started == whole.flows_started);
-	o.shares = 0;
+	if (data[1] & 128)
+	{
+		o.shares = 2;
+		run(t, &o, 1 + data[2] / 8, data[2] & 4, false, &share[0]);
+		o.share = 1;
+		run(t, &o, JJ_BATCH, data[2] & 4, false, &share[1]);
+		assert(share[0].decoded + share[1].decoded == whole.decoded);
+		assert(o.max_concurrent_flows != 0 || share[0].flows_started + share[1].flows_started == whole.flows_started);
+		o.shares = 0;
+	}
 	if (run(t, &o, 1 + data[2] / 8, data[2] & 4, false, &whole) != h)
 		abort();
 	free(t);

@@ -32,8 +32,9 @@ SEEDS = {
     'sources': [packet(offset=3), packet(0xff, offset=3, ident=2), packet(), packet(ident=2)],
     'expiry': [packet(0xc4, hosts=h, offset=3, ident=h, size=8 | MANY, times=t) for h, t in ((0x06, 3), (0x09, 1), (0x0e, 3), (0x16, 3))] * 3,
 }
-OPTIONS = {'': (0, 0, 2), '_short': (1 | 4, 2, 4 | 8), '_few': (32 | 64 | 2, 1, 0x50), '_closing': (8, 4, 3)}
+OPTIONS = {'': (0, 0, 2), '_short': (1 | 4, 2 | 128, 4 | 8), '_few': (32 | 64 | 2, 1, 0x50), '_closing': (8, 4 | 128, 3)}
 for name, packets in SEEDS.items():
     for suffix, options in OPTIONS.items():
+        flood = 64 if name in ('ids', 'offsets', 'endless', 'expiry') else 0
         with open(os.path.join(out, name + suffix), 'wb') as f:
-            f.write(bytes(options) + b''.join(packets))
+            f.write(bytes((options[0], options[1] | flood, options[2])) + b''.join(packets))
