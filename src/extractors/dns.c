@@ -123,19 +123,19 @@ item_size(const uint8_t *b)
 	}
 }
 
-/* Whether there is an item of these size bytes. */
+/* Whether there is the item that begins with the n1 bytes of head, which give its size, and goes on with the n2 of body. */
 static bool
-has_item(const jj_dns *d, const uint8_t *item, uint32_t size)
+has_item(const jj_dns *d, const uint8_t *head, uint32_t n1, const uint8_t *body, uint32_t n2)
 {
 	const uint8_t *b = items_in(d);
 
 	for (uint32_t o = 0; o < d->used; o += item_size(b + o))
-		if (b[o] == item[0] && b[o + 1] == item[1] && memcmp(b + o, item, size) == 0)
+		if (memcmp(b + o, head, n1) == 0 && memcmp(b + o + n1, body, n2) == 0)
 			return true;
 	return false;
 }
 
-/* Add the item of n1 + n2 bytes. False without memory. */
+/* Add it. False without memory. */
 static bool
 add_item(jj_dns *d, const uint8_t *head, uint32_t n1, const uint8_t *body, uint32_t n2, const jj_allocator *a)
 {
@@ -201,15 +201,15 @@ take_questions(jj_dns *d, const jj_dns_message *m, const jj_work *w)
 
 	for (unsigned i = 0; i < m->count[JJ_DNS_QUESTIONS] && d->names < most; i++)
 	{
-		uint8_t		item[2 + JJ_DNS_NAME_BYTES];
 		jj_dns_question q;
+		uint8_t		head[2];
 
 		jj_dns_next_question(m, &o, &q);
-		item[0] = ITEM_NAME;
-		item[1] = (uint8_t) jj_dns_name(m, q.name, item + 2);
-		if (has_item(d, item, 2 + (uint32_t) item[1]))
+		head[0] = ITEM_NAME;
+		head[1] = (uint8_t) q.name_size;
+		if (has_item(d, head, 2, q.name, q.name_size))
 			continue;
-		if (!add_item(d, item, 2 + (uint32_t) item[1], NULL, 0, &w->allocator))
+		if (!add_item(d, head, 2, q.name, q.name_size, &w->allocator))
 			return false;
 		d->names++;
 	}
@@ -235,13 +235,11 @@ take_answers(jj_dns *d, const jj_dns_message *m, const jj_work *w)
 		jj_dns_next_answer(m, &o, &r);
 		if (addresses && ((r.type == JJ_DNS_A && r.size == 4) || (r.type == JJ_DNS_AAAA && r.size == 16)))
 		{
-			uint8_t		item[1 + 16];
+			uint8_t		head = (uint8_t) r.size;
 
-			item[0] = (uint8_t) r.size;
-			memcpy(item + 1, r.data, r.size);
-			if (has_item(d, item, 1 + (uint32_t) r.size))
+			if (has_item(d, &head, 1, r.data, r.size))
 				continue;
-			if (!add_item(d, item, 1 + (uint32_t) r.size, NULL, 0, &w->allocator))
+			if (!add_item(d, &head, 1, r.data, r.size, &w->allocator))
 				return false;
 			d->addresses++;
 		}
@@ -264,12 +262,11 @@ static bool
 names_question(const jj_dns *d, const jj_dns_message *m, uint32_t name)
 {
 	const uint8_t *b = items_in(d);
-	uint8_t		labels[JJ_DNS_NAME_BYTES];
 	uint32_t	o = 0;
 
 	while (b[o] != ITEM_NAME)
 		o += item_size(b + o);
-	return jj_dns_same_name(labels, jj_dns_name(m, name, labels), b + o + 2, b[o + 1]);
+	return jj_dns_is_name(m, name, b + o + 2, b[o + 1]);
 }
 
 /* Whether the response answers the transaction's query (RFC 1035 4.1.1, RFC 5452 9.1; RFC 6762 6). */

@@ -185,8 +185,8 @@ jj_dns_parse(jj_dns_message *m, const uint8_t *bytes, uint32_t n, bool cut)
 void
 jj_dns_next_question(const jj_dns_message *m, uint32_t *offset, jj_dns_question *q)
 {
-	q->name = *offset;
-	(void) walk_name(m->bytes, m->size, *offset, offset, NULL, NULL);
+	q->name_size = 0;
+	(void) walk_name(m->bytes, m->size, *offset, offset, q->name, &q->name_size);
 	q->type = get16(m->bytes + *offset);
 	q->class = get16(m->bytes + *offset + 2);
 	*offset += 4;
@@ -214,17 +214,20 @@ jj_dns_name(const jj_dns_message *m, uint32_t offset, uint8_t out[JJ_DNS_NAME_BY
 }
 
 bool
-jj_dns_same_name(const uint8_t *a, uint32_t a_size, const uint8_t *b, uint32_t b_size)
+jj_dns_is_name(const jj_dns_message *m, uint32_t offset, const uint8_t *name, uint32_t size)
 {
-	if (a_size != b_size)
-		return false;
-	if (memcmp(a, b, a_size) == 0)
+	uint8_t		labels[JJ_DNS_NAME_BYTES];
+
+	/* most names that are the same are so in every byte and not compressed; a name ends where its labels do */
+	if (m->size - offset > size && memcmp(m->bytes + offset, name, size) == 0 && m->bytes[offset + size] == 0)
 		return true;
+	if (jj_dns_name(m, offset, labels) != size)
+		return false;
 	/* lengths of labels are below the letters, so that the bytes can be taken as one string */
-	for (uint32_t i = 0; i < a_size; i++)
+	for (uint32_t i = 0; i < size; i++)
 	{
-		uint8_t		x = a[i];
-		uint8_t		y = b[i];
+		uint8_t		x = labels[i];
+		uint8_t		y = name[i];
 
 		x |= x >= 'A' && x <= 'Z' ? 0x20 : 0;
 		y |= y >= 'A' && y <= 'Z' ? 0x20 : 0;

@@ -54,9 +54,10 @@ typedef struct jj_dns_message
 
 typedef struct jj_dns_question
 {
-	uint32_t	name;			/* offset */
 	uint16_t	type;
 	uint16_t	class;
+	uint8_t		name[JJ_DNS_NAME_BYTES];	/* as jj_dns_name gives it */
+	uint32_t	name_size;
 } jj_dns_question;
 
 typedef struct jj_dns_record
@@ -88,8 +89,8 @@ extern void jj_dns_next_answer(const jj_dns_message *m, uint32_t *offset, jj_dns
 /* The labels of a parsed message's name, each behind its length, without compression and the root's byte; their size. */
 extern uint32_t jj_dns_name(const jj_dns_message *m, uint32_t offset, uint8_t out[JJ_DNS_NAME_BYTES]);
 
-/* Whether two names as jj_dns_name gives them are the same: letters of ASCII match in either case (RFC 4343). */
-extern bool jj_dns_same_name(const uint8_t *a, uint32_t a_size, const uint8_t *b, uint32_t b_size);
+/* Whether the parsed message's name at offset is this one, as jj_dns_name gives it: letters of ASCII match in either case (RFC 4343). */
+extern bool jj_dns_is_name(const jj_dns_message *m, uint32_t offset, const uint8_t *name, uint32_t size);
 
 #define JJ_DNS_NAME_TEXT(size) (4 * (size_t) (size) + 1)	/* longest text of a name of so many bytes */
 

@@ -30,16 +30,16 @@ check_message(const uint8_t *bytes, uint32_t n, bool cut)
 		for (unsigned i = 0; i < m.count[JJ_DNS_QUESTIONS]; i++)
 		{
 			jj_dns_question q;
-			uint32_t	used;
+			uint32_t	start = o;
 			char		text[JJ_DNS_NAME_TEXT(JJ_DNS_NAME_BYTES)];
 			jj_text_out out = {text};
 
 			jj_dns_next_question(&m, &o, &q);
 			CHECK(o <= n);
-			used = jj_dns_name(&m, q.name, name);
-			CHECK(used <= JJ_DNS_NAME_BYTES && jj_dns_same_name(name, used, name, used));
-			jj_dns_name_text(&out, name, used);
-			CHECK(out.to > text && out.to <= text + JJ_DNS_NAME_TEXT(used));
+			CHECK(q.name_size <= JJ_DNS_NAME_BYTES && jj_dns_is_name(&m, start, q.name, q.name_size));
+			CHECK(jj_dns_name(&m, start, name) == q.name_size && memcmp(name, q.name, q.name_size) == 0);
+			jj_dns_name_text(&out, q.name, q.name_size);
+			CHECK(out.to > text && out.to <= text + JJ_DNS_NAME_TEXT(q.name_size));
 			CHECK(i > 0 || (q.type == m.qtype && q.class == m.qclass));
 		}
 		CHECK(o == m.answers && m.n_answers <= m.count[JJ_DNS_ANSWERS] && m.min_ttl <= m.max_ttl);

@@ -71,7 +71,8 @@ test_message(void)
 	ok(m.id == 0x1234 && m.flags == JJ_DNS_RD && m.qtype == 1 && m.qclass == 1, "header and question");
 	ok(m.n_opt == 1 && m.opt_class == 1232 && m.opt_ttl == UINT32_C(0x01000000), "OPT");
 	jj_dns_next_question(&m, &o, &q);
-	is_text(name_at(q.name), "www.example.com", "its name");
+	is_text(name_at(JJ_DNS_HEADER), "www.example.com", "its name");
+	ok(q.name_size == 16 && memcmp(q.name, "\3www\7example\3com", 16) == 0, "and its labels");
 	ok(q.type == 1 && q.class == 1 && o == 33, "its type and class");
 
 	ok(parse(BYTES(HEAD("\x81\x80", "\1", "\3", "\0", "\0") QUESTION A_RECORD
@@ -172,9 +173,13 @@ test_names(void)
 	ok(parse(BYTES(HEAD("\0\0", "\1", "\0", "\0", "\0") "\4a.b\\\5\0 \x7f\x80~\0\0\1\0\1"), false), "special bytes");
 	is_text(name_at(12), "a\\.b\\\\.\\000\\032\\127\\128~", "are escaped");
 
-	ok(jj_dns_same_name(BYTES("\3wWw\1["), BYTES("\3WwW\1[")), "letters match in either case");
-	ok(!jj_dns_same_name(BYTES("\3www\1["), BYTES("\3www\1{")), "other bytes don't");
-	ok(!jj_dns_same_name(BYTES("\3www"), BYTES("\3www\1a")), "a name and a longer one");
+	ok(parse(BYTES(HEAD("\0\0", "\2", "\0", "\0", "\0") "\3wWw\1[\0\0\1\0\1" "\1x\xc0\x0c\0\1\0\1"), false), "two names");
+	ok(jj_dns_is_name(&m, 12, BYTES("\3wWw\1[")), "the same name in every byte");
+	ok(jj_dns_is_name(&m, 12, BYTES("\3WWw\1[")), "letters match in either case");
+	ok(!jj_dns_is_name(&m, 12, BYTES("\3www\1{")), "other bytes don't");
+	ok(!jj_dns_is_name(&m, 12, BYTES("\3wWw")) && !jj_dns_is_name(&m, 12, BYTES("\3wWw\1[\1a")) && !jj_dns_is_name(&m, 12, BYTES("")),
+	   "nor do names of other lengths");
+	ok(jj_dns_is_name(&m, 23, BYTES("\1x\3www\1[")) && !jj_dns_is_name(&m, 23, BYTES("\1x\3www")), "a compressed name");
 }
 
 static void
