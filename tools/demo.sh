@@ -39,7 +39,7 @@ SELECT start_time,
             ELSE format('%s:%s', host(dst_ip), dst_port) END AS responder,
        CASE protocol WHEN 1 THEN 'ICMP' WHEN 2 THEN 'IGMP' WHEN 6 THEN 'TCP' WHEN 17 THEN 'UDP'
                      WHEN 58 THEN 'ICMPv6' WHEN 132 THEN 'SCTP' ELSE protocol::text END AS proto,
-       duration, packets_fwd, packets_bwd, bytes_fwd, bytes_bwd, end_reason
+       duration, packets_fwd, packets_bwd, bytes_fwd, bytes_bwd, end_reason, app_protocol
 FROM jj_extract(:'capture');
 
 \echo
@@ -50,7 +50,7 @@ SELECT to_char(start_time AT TIME ZONE 'UTC', 'HH24:MI:SS.MS') AS "UTC",
        to_char(duration, 'FM999990.000') AS seconds,
        packets_fwd AS "packets ->", packets_bwd AS "<-",
        bytes_fwd AS "bytes ->", bytes_bwd AS "<-",
-       end_reason AS ended
+       end_reason AS ended, app_protocol AS application
 FROM demo
 ORDER BY start_time;
 
