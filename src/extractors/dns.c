@@ -13,6 +13,7 @@
 #define MAX_NAMES 100
 #define MAX_ADDRESSES 100
 #define MAX_SVCB 20
+#define KEPT_ROOM 2048			/* a larger buffer is given back after its message */
 #define MAX_SVCB_BYTES 65536	/* of RDATA kept for a flow; more of it is left out */
 
 /*
@@ -45,7 +46,7 @@ struct jj_dns
 	frame	   *frame;			/* 2, one for each direction; NULL if no message came in pieces */
 	int64_t		query_t;		/* of the transaction's query; flow clock, ns */
 	int64_t		response_time;	/* ns, with has_query and has_response */
-	uint32_t	queries;
+	uint32_t	queries;		/* up to UINT32_MAX */
 	uint32_t	responses;
 	uint32_t	min_ttl;		/* of the transaction's response */
 	uint32_t	max_ttl;
@@ -91,7 +92,7 @@ jj_dns_detected(const jj_app *app)
 {
 	const jj_dns *d = jj_app_parser(app, JJ_P_DNS);
 
-	return d != NULL && d->queries + d->responses > 0;
+	return d != NULL && (d->queries > 0 || d->responses > 0);
 }
 
 /* ---- items */
@@ -327,7 +328,8 @@ set_response(jj_dns *d, const jj_dns_message *m)
 static void
 take_query(jj_dns *d, const jj_dns_message *m, const jj_packet *p)
 {
-	if (d->queries++ == 0)
+	d->queries += d->queries < UINT32_MAX;
+	if (d->queries == 1)
 	{
 		forget_names(d);
 		d->has_query = true;
@@ -347,7 +349,8 @@ take_query(jj_dns *d, const jj_dns_message *m, const jj_packet *p)
 static void
 take_response(jj_dns *d, const jj_dns_message *m, const jj_packet *p, jj_dns_kind kind)
 {
-	if (d->responses++ == 0 && !d->has_query)
+	d->responses += d->responses < UINT32_MAX;
+	if (d->responses == 1 && !d->has_query)
 	{
 		set_question(d, m);
 		set_response(d, m);
@@ -412,6 +415,15 @@ keep_part(jj_dns *d, unsigned dir, const uint8_t *b, uint32_t n, const jj_alloca
 	return jj_buffer_add(&d->frame[dir].kept, b, n, a);
 }
 
+/* The message that was kept is done with. */
+static void
+end_kept(frame *f, const jj_allocator *a)
+{
+	f->kept.n = 0;
+	if (f->kept.room > KEPT_ROOM)
+		jj_buffer_free(&f->kept, a);
+}
+
 /* Pass over n bytes of a message that is too long. False without memory. */
 static bool
 skip_message(jj_dns *d, unsigned dir, uint32_t n, const jj_allocator *a)
@@ -474,7 +486,7 @@ stream(void *state, const jj_chunk *c, jj_app *app, const jj_work *w)
 				if (!take_message(d, have > 0 ? f->kept.bytes + 2 : b + 2, size - 2, false, c->done, w))
 					return JJ_WANT_MEMORY;
 				if (have > 0)
-					f->kept.n = 0;
+					end_kept(f, &w->allocator);
 			}
 		}
 		b += take;
@@ -631,8 +643,10 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	jj_row_int(row, JJ_F_dns_detected, jj_dns_detected(app));
 	if (!jj_dns_detected(app))
 		return true;
-	jj_row_int(row, JJ_F_dns_query_count, d->queries);
-	jj_row_int(row, JJ_F_dns_response_count, d->responses);
+	if (d->queries <= INT32_MAX)
+		jj_row_int(row, JJ_F_dns_query_count, d->queries);
+	if (d->responses <= INT32_MAX)
+		jj_row_int(row, JJ_F_dns_response_count, d->responses);
 	jj_row_int(row, JJ_F_dns_is_query, d->queries > 0);
 	jj_row_int(row, JJ_F_dns_is_response, d->responses > 0);
 	if (kind != JJ_DNS_LLMNR)

@@ -123,7 +123,7 @@ count_segment(encrypted *e, uint32_t seq, uint32_t n, const jj_allocator *a)
 		return true;
 	if (!jj_tcp_bytes_add(u, (uint32_t) from, (uint32_t) (to - from), a))
 		return false;
-	e->packets += u->count > before;
+	e->packets += u->count > before && e->packets < UINT32_MAX;
 	return true;
 }
 
@@ -497,9 +497,9 @@ emit_counts(const sides *x, const jj_ssh *s, const jj_app *app, jj_row *row)
 			encrypted += s->talk->sent[d].packets;
 		}
 	}
-	if (!gap)
+	if (!gap && kex <= INT32_MAX)
 		jj_row_int(row, JJ_F_ssh_kex_packets, (int64_t) kex);
-	if (keyed)
+	if (keyed && encrypted <= INT32_MAX)
 		jj_row_int(row, JJ_F_ssh_encrypted_packets, (int64_t) encrypted);
 }
 

@@ -246,7 +246,7 @@ end_packet(jj_ssh_side *s, uint64_t offset, const jj_allocator *a)
 		return false;
 	s->kept.n = 0;
 	s->head_size = 0;
-	s->kex_packets += number >= 20 && number <= 49;
+	s->kex_packets += number >= 20 && number <= 49 && s->kex_packets < UINT32_MAX;
 	s->client |= number == JJ_SSH_KEXDH_INIT || number == JJ_SSH_GEX_REQUEST;
 	if (number == JJ_SSH_NEWKEYS)
 	{

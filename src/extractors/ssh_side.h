@@ -77,7 +77,7 @@ typedef struct jj_ssh_side
 	uint32_t	version[2];		/* major, minor */
 	uint32_t	left;			/* bytes of the packet that are to come */
 	uint32_t	payload_left;	/* of these, bytes to be collected */
-	uint32_t	kex_packets;	/* with message number 20 to 49, complete */
+	uint32_t	kex_packets;	/* with message number 20 to 49, complete; up to UINT32_MAX */
 	uint64_t	newkeys;		/* stream offset behind it, with JJ_SSH_KEYED */
 	jj_buffer	kept;			/* the line, or the payload being collected */
 	uint8_t    *identification;
