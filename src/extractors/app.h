@@ -75,7 +75,11 @@ extern const jj_parser jj_parser_fingerprint;
 /* State in the flow record: 48 bytes. What they lead to is allocated with the first packet that a parser needs. */
 extern const jj_extractor jj_app_base;
 
-/* What the base knows of the flow in an emit function's state; NULL if no packet was of use to a parser. */
+/*
+ * What the base knows of the flow in an emit function's state. NULL if no
+ * parser has a state, unless a SYN or TCP payload was seen and group http2 or
+ * fingerprint is wanted, which look at the streams in any case.
+ */
 extern const jj_app *jj_app_of(const void *state);
 
 /* Whether payload existed and none of it was captured (any protocol): then nothing is known of what it carried. */
