@@ -131,8 +131,9 @@ vpn_type(uint32_t evidence)
 	return type;
 }
 
-static uint32_t
-all_evidence(const verdict *v, const jj_flow *f, const void *state, const jj_fp_state *s)
+/* Gather v->evidence. False without memory. */
+static bool
+find_evidence(verdict *v, const jj_flow *f, const void *state, const jj_fp_state *s, jj_work *w)
 {
 	uint32_t	evidence = s == NULL ? 0 : s->evidence;
 
@@ -148,7 +149,8 @@ all_evidence(const verdict *v, const jj_flow *f, const void *state, const jj_fp_
 		evidence |= JJ_EV(TINC);
 	if (v->facts.softether)
 		evidence |= JJ_EV(SOFTETHER);
-	return evidence | jj_fp_tls_evidence(&v->facts, f);
+	v->evidence = evidence;
+	return jj_fp_tls_evidence(&v->evidence, &v->facts, f, w);
 }
 
 /* ---- the application protocol */
@@ -406,13 +408,13 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	verdict		v;
 
 	(void) fold;
-	(void) w;
 	memset(&v, 0, sizeof(v));
 	jj_fp_gather(&v.facts, f, app);
 	if (s != NULL && s->tcp)
 		for (int d = 0; d < 2; d++)
 			v.head[d] = jj_fp_head_found(&s->u.head[d]);
-	v.evidence = all_evidence(&v, f, state, s);
+	if (!find_evidence(&v, f, state, s, w))
+		return false;
 	v.known[TOR] = !blind || proto != JJ_PROTO_TCP;
 	v.known[VPN] = !blind || proto == JJ_PROTO_ESP || proto == JJ_PROTO_AH;
 	v.known[DOH] = !blind;

@@ -83,8 +83,8 @@ typedef struct jj_fp_facts
 /* Gather them (fp_facts.c). */
 extern void jj_fp_gather(jj_fp_facts *facts, const jj_flow *f, const jj_app *app);
 
-/* The evidence that TLS and QUIC, names and certificates give: JJ_EV bits of tor, provider and doh codes (fp_tls.c). */
-extern uint32_t jj_fp_tls_evidence(const jj_fp_facts *facts, const jj_flow *f);
+/* Add the evidence that TLS and QUIC, names and certificates give: JJ_EV bits of tor, provider and doh codes (fp_tls.c). False without memory. */
+extern bool jj_fp_tls_evidence(uint32_t *evidence, const jj_fp_facts *facts, const jj_flow *f, jj_work *w);
 
 /* What is inside TLS, DTLS or QUIC by its ALPN names or DTLS-SRTP, e.g. "http"; NULL if they don't say. */
 extern const char *jj_fp_inside(const jj_fp_facts *facts);

@@ -259,13 +259,13 @@ doh_evidence(const jj_fp_facts *facts, const jj_flow *f, const jj_cert *c)
 	return evidence;
 }
 
-uint32_t
-jj_fp_tls_evidence(const jj_fp_facts *facts, const jj_flow *f)
+bool
+jj_fp_tls_evidence(uint32_t *evidence, const jj_fp_facts *facts, const jj_flow *f, jj_work *w)
 {
-	jj_cert    *c = facts->certificate == NULL ? NULL : jj_cert_parse(facts->certificate, facts->certificate_size);
-	uint32_t	evidence = tor_evidence(facts, f, c) | provider_evidence(facts, c) | doh_evidence(facts, f, c);
+	jj_cert    *c = NULL;
 
-	if (c != NULL)
-		jj_cert_free(c);
-	return evidence;
+	if (facts->certificate != NULL && !jj_cert_get(&c, facts->certificate, facts->certificate_size, w))
+		return false;
+	*evidence |= tor_evidence(facts, f, c) | provider_evidence(facts, c) | doh_evidence(facts, f, c);
+	return true;
 }
