@@ -109,7 +109,7 @@ confidence(uint32_t evidence, family family)
 {
 	double		doubt = 1;
 
-	for (unsigned i = 0; i < JJ_EV_CODES; i++)
+	for (unsigned i = 0; evidence >> i != 0; i++)
 		if ((evidence >> i & 1) && evidence_table[i].family == family)
 			doubt *= 1 - evidence_table[i].weight;
 	return 1 - doubt;
@@ -122,7 +122,7 @@ vpn_type(uint32_t evidence)
 	const char *type = NULL;
 	double		top = 0;
 
-	for (unsigned i = 0; i < JJ_EV_CODES; i++)
+	for (unsigned i = 0; evidence >> i != 0; i++)
 		if ((evidence >> i & 1) && evidence_table[i].family == VPN && evidence_table[i].weight > top)
 		{
 			top = evidence_table[i].weight;
@@ -187,7 +187,7 @@ vpn_protocol(uint32_t evidence)
 {
 	application a = {NULL, NULL, 0, ENCRYPTED, false};
 
-	for (unsigned i = 0; i < JJ_EV_CODES; i++)
+	for (unsigned i = 0; evidence >> i != 0; i++)
 	{
 		if (!(evidence >> i & 1) || evidence_table[i].app == NULL || (a.name != NULL && strcmp(a.name, evidence_table[i].app) != 0))
 			continue;
@@ -363,7 +363,7 @@ emit_evidence(const verdict *v, jj_row *row)
 
 	if (first != NULL)
 		n += put_element(b, first);
-	for (unsigned i = 0; i < JJ_EV_CODES; i++)
+	for (unsigned i = 0; v->evidence >> i != 0; i++)
 		if (v->evidence >> i & 1)
 			n += put_element(b + n, evidence_table[i].code);
 	if (n > 0)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Seeds of fuzz_fingerprint: the flows of test/captures/messages.py and vpn.pcap, and the first packets of recorded TLS, QUIC and SSH."""
+"""Seeds of fuzz_fingerprint: the flows of test/captures/messages.py and names.py, and the first packets of recorded TLS, QUIC and SSH."""
 import collections
 import os
 import struct
@@ -7,7 +7,7 @@ import struct
 HERE = os.path.dirname(os.path.abspath(__file__))
 CAPTURES = os.path.join(HERE, '..', 'captures')
 OUT = os.path.join(HERE, 'corpus', 'fingerprint')
-NAMES = ['vpn', 'messages_udp', 'messages_tcp', 'recorded/tls_versions', 'recorded/quic', 'recorded/dtls', 'recorded/starttls']
+NAMES = ['vpn', 'messages_udp', 'messages_tcp', 'tls_names', 'recorded/tls_versions', 'recorded/quic', 'recorded/dtls', 'recorded/starttls']
 PORTS = [443, 500, 4500, 1701, 853, 123, 67, 547, 5060, 1900, 137, 161, 389, 88, 69, 514, 1812, 49, 9001, 784, 53, 80]
 PROTO = {6: 0, 17: 1, 47: 2}
 
