@@ -27,6 +27,7 @@ typedef struct calls
 struct jj_engine
 {
 	jj_allocator allocator;
+	jj_bulk		bulk;			/* flow records, and what the pool hands out */
 	jj_pool		pool;			/* behind work.allocator, what extractors allocate */
 	jj_table	table;
 	jj_work		work;
@@ -92,7 +93,7 @@ extractor_allocator(jj_engine *e)
 #if defined(__SANITIZE_ADDRESS__)
 	return e->allocator;
 #else
-	return jj_pool_init(&e->pool, &e->allocator);
+	return jj_pool_init(&e->pool, &e->bulk);
 #endif
 }
 
@@ -226,6 +227,7 @@ jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, co
 	e->filter = filter;
 	e->work.options = *options;
 	e->allocator = *a;
+	jj_bulk_init(&e->bulk, a);
 	e->work.allocator = extractor_allocator(e);
 	/* the sequence columns need the first samples of a flow */
 	if (e->work.options.max_samples <= options->max_sequence_length)
@@ -241,7 +243,7 @@ jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, co
 		jj_release(a, e);
 		return out_of_memory(err);
 	}
-	if (!jj_table_init(&e->table, &e->work.options, record, a, &e->counters))
+	if (!jj_table_init(&e->table, &e->work.options, record, a, &e->bulk, &e->counters))
 	{
 		jj_release(a, e->fold);
 		jj_release(a, e);
@@ -865,6 +867,6 @@ jj_engine_close(jj_engine *e)
 		jj_row_free(&e->row[i]);
 	jj_release(&a, e->fold);
 	jj_work_free(&e->work);
-	jj_pool_free(&e->pool);
+	jj_bulk_free(&e->bulk);
 	jj_release(&a, e);
 }

@@ -32,17 +32,12 @@ push(void **list, void *block)
 static bool
 add_chunk(jj_pool *pool)
 {
-	char	   *chunk = jj_alloc(&pool->under, JJ_POOL_CHUNK);
-	size_t		skip;
+	char	   *chunk = jj_bulk_take(pool->bulk, JJ_POOL_CHUNK);
 
 	if (chunk == NULL)
 		return false;
-	push(&pool->chunks, chunk);
-
-	/* behind the link, on a line */
-	skip = JJ_POOL_LINE - (size_t) ((uintptr_t) (chunk + sizeof(void *)) % JJ_POOL_LINE);
-	pool->next = chunk + sizeof(void *) + skip % JJ_POOL_LINE;
-	pool->lines = (size_t) (chunk + JJ_POOL_CHUNK - pool->next) / JJ_POOL_LINE;
+	pool->next = chunk;
+	pool->lines = JJ_POOL_CHUNK / JJ_POOL_LINE;
 	return true;
 }
 
@@ -88,21 +83,12 @@ pool_release(void *ctx, void *block)
 }
 
 jj_allocator
-jj_pool_init(jj_pool *pool, const jj_allocator *under)
+jj_pool_init(jj_pool *pool, jj_bulk *bulk)
 {
 	jj_allocator a = {pool_alloc, pool_release, pool};
 
 	memset(pool, 0, sizeof(*pool));
-	pool->under = *under;
+	pool->under = bulk->under;
+	pool->bulk = bulk;
 	return a;
-}
-
-void
-jj_pool_free(jj_pool *pool)
-{
-	while (pool->chunks != NULL)
-		jj_release(&pool->under, pop(&pool->chunks));
-	memset(pool->spare, 0, sizeof(pool->spare));
-	pool->next = NULL;
-	pool->lines = 0;
 }

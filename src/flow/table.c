@@ -221,43 +221,26 @@ reserve_links(jj_table *t)
 	return true;
 }
 
-/* Room for one more pointer in the lists of slabs. */
-static bool
-reserve_slab(jj_table *t)
-{
-	uint32_t	room = t->slab_room == 0 ? 64 : t->slab_room * 2;
-	uint8_t   **slab;
-	void	  **block;
-
-	if (t->slabs < t->slab_room)
-		return true;
-	slab = jj_regrow(&t->allocator, t->slab, sizeof(*slab) * t->slabs, sizeof(*slab) * room);
-	if (slab == NULL)
-		return false;
-	t->slab = slab;
-	block = jj_regrow(&t->allocator, t->slab_block, sizeof(*block) * t->slabs, sizeof(*block) * room);
-	if (block == NULL)
-		return false;
-	t->slab_block = block;
-	t->slab_room = room;
-	return true;
-}
-
-#define LINE 64
-
 static bool
 add_slab(jj_table *t)
 {
-	size_t		size = t->record_size * JJ_SLAB_FLOWS + LINE;
-	uint8_t    *block;
+	size_t		size = t->record_size * JJ_SLAB_FLOWS;
+	uint8_t    *slab;
 
-	if (!reserve_slab(t))
+	if (t->slabs == t->slab_room)
+	{
+		uint32_t	room = t->slab_room == 0 ? 64 : t->slab_room * 2;
+		uint8_t   **grown = jj_regrow(&t->allocator, t->slab, sizeof(*grown) * t->slabs, sizeof(*grown) * room);
+
+		if (grown == NULL)
+			return false;
+		t->slab = grown;
+		t->slab_room = room;
+	}
+	slab = jj_bulk_take(t->bulk, size);
+	if (slab == NULL)
 		return false;
-	block = jj_alloc(&t->allocator, size);
-	if (block == NULL)
-		return false;
-	t->slab_block[t->slabs] = block;
-	t->slab[t->slabs++] = block + (LINE - (uintptr_t) block % LINE) % LINE;
+	t->slab[t->slabs++] = slab;
 	note_memory(t, (int64_t) size);
 	return true;
 }
@@ -625,12 +608,13 @@ jj_table_forget(jj_table *t, jj_flow *f)
 }
 
 bool
-jj_table_init(jj_table *t, const jj_options *o, size_t record_size, const jj_allocator *a, jj_counters *c)
+jj_table_init(jj_table *t, const jj_options *o, size_t record_size, const jj_allocator *a, jj_bulk *bulk, jj_counters *c)
 {
 	memset(t, 0, sizeof(*t));
 	t->options = *o;
 	t->allocator = *a;
 	t->counters = c;
+	t->bulk = bulk;
 	t->record_size = (record_size + 63) / 64 * 64;
 	t->lru.head = t->lru.tail = t->late.head = t->late.tail = t->closed.head = t->closed.tail = JJ_NO_FLOW;
 	t->free_flow = JJ_NO_FLOW;
@@ -651,10 +635,7 @@ jj_table_free(jj_table *t)
 {
 	const jj_allocator *a = &t->allocator;
 
-	for (uint32_t i = 0; i < t->slabs; i++)
-		jj_release(a, t->slab_block[i]);
 	jj_release(a, t->slab);
-	jj_release(a, t->slab_block);
 	jj_release(a, t->bucket);
 	jj_release(a, t->used_link);
 	jj_release(a, t->closed_link);

@@ -7,6 +7,7 @@
 #ifndef JJ_TABLE_H
 #define JJ_TABLE_H
 
+#include "features/bulk.h"
 #include "features/engine.h"
 #include "flow/flow.h"
 #include "flow/fragment.h"
@@ -50,8 +51,8 @@ typedef struct jj_table
 	uint32_t	bucket_mask;
 	uint32_t	live;
 
-	uint8_t   **slab;			/* records, from the first cache line on of what the allocator gave */
-	void	  **slab_block;		/* that */
+	jj_bulk    *bulk;			/* has the slabs */
+	uint8_t   **slab;			/* records */
 	uint32_t	slabs;
 	uint32_t	slab_room;
 	uint32_t	free_flow;		/* list through used_link */
@@ -91,7 +92,7 @@ jj_table_flow(const jj_table *t, uint32_t i)
 }
 
 /* record_size: bytes of a jj_flow and the extractor states behind it. False without memory. */
-extern bool jj_table_init(jj_table *t, const jj_options *o, size_t record_size, const jj_allocator *a, jj_counters *c);
+extern bool jj_table_init(jj_table *t, const jj_options *o, size_t record_size, const jj_allocator *a, jj_bulk *bulk, jj_counters *c);
 extern void jj_table_free(jj_table *t);
 
 /* Note the time of a frame, also of one without a packet. False without memory. */

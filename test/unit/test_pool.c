@@ -35,13 +35,53 @@ counted_release(void *ctx, void *block)
 	free(block);
 }
 
+/* Pieces grow with what was taken; each taking begins on a line and is nobody else's. */
+static void
+bulk_alone(const jj_allocator *under, counting *c)
+{
+	enum
+	{
+		TAKEN = 3000,
+		SIZE = 5000
+	};
+	static char *taken[TAKEN];
+	jj_bulk		bulk;
+	bool		on_lines = true;
+	bool		whole = true;
+
+	c->asked = 0;
+	c->allowed = 1000;
+	jj_bulk_init(&bulk, under);
+	for (int i = 0; i < TAKEN; i++)
+	{
+		taken[i] = jj_bulk_take(&bulk, SIZE);
+		on_lines = on_lines && (uintptr_t) taken[i] % JJ_BULK_LINE == 0;
+		memset(taken[i], i & 0xff, SIZE);
+	}
+	for (int i = 0; i < TAKEN; i++)
+		for (int k = 0; k < SIZE; k++)
+			whole = whole && taken[i][k] == (char) (i & 0xff);
+	ok(on_lines && whole, "bulk: on lines, apart from each other");
+	ok(c->asked < 20, "bulk: 15 MB in %ld pieces", c->asked);
+	ok(bulk.total < 2u * TAKEN * SIZE, "bulk: less than half of it is unused");
+	ok(jj_bulk_take(&bulk, 40 * 1024 * 1024) != NULL, "bulk: more than the largest piece at once");
+	ok(jj_bulk_take(&bulk, SIZE_MAX) == NULL && jj_bulk_take(&bulk, SIZE_MAX - 100) == NULL, "bulk: impossible sizes");
+	c->allowed = 0;
+	while (jj_bulk_take(&bulk, SIZE) != NULL)
+		;
+	ok(c->blocks > 0, "bulk: without memory");
+	jj_bulk_free(&bulk);
+	ok(c->blocks == 0, "bulk: everything is given back");
+}
+
 int
 main(void)
 {
 	counting	c = {0, 0, 1000};
 	jj_allocator under = {counted_alloc, counted_release, &c};
+	jj_bulk		bulk;
 	jj_pool		pool;
-	jj_allocator a = jj_pool_init(&pool, &under);
+	jj_allocator a;
 	enum
 	{
 		BLOCKS = 2000
@@ -53,6 +93,8 @@ main(void)
 	char	   *large;
 	long		asked;
 
+	jj_bulk_init(&bulk, &under);
+	a = jj_pool_init(&pool, &bulk);
 	for (int i = 0; i < BLOCKS; i++)
 	{
 		size_t		size = 1 + (size_t) i % 1000;
@@ -87,10 +129,11 @@ main(void)
 	ok(jj_alloc(&a, SIZE_MAX) == NULL, "an impossible size");
 	c.allowed = c.asked;
 	ok(jj_alloc(&a, 100000) == NULL, "without memory for a large block");
-	for (int i = 0; i < 64 && again != NULL; i++)
+	for (int i = 0; i < 100000 && again != NULL; i++)
 		again = jj_alloc(&a, 1000);
 	ok(again == NULL, "without memory for a chunk");
-	jj_pool_free(&pool);
+	jj_bulk_free(&bulk);
 	ok(c.blocks == 0, "everything is given back");
+	bulk_alone(&under, &c);
 	return done_testing();
 }
