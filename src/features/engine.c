@@ -40,7 +40,7 @@ struct jj_engine
 	jj_flow    *ended[ROWS];	/* their flows, while they are made */
 	uint32_t	n_rows;
 	uint32_t	next_row;		/* to be handed out */
-	jj_early_fragment    *told;			/* the frame handed out by jj_engine_settled */
+	jj_early_fragment *told;			/* the frame handed out by jj_engine_settled */
 
 	unsigned	n_active;		/* extractors in use */
 	const jj_extractor *active[MAX_ACTIVE];
@@ -498,7 +498,7 @@ leave_ahead(jj_engine *e, const jj_flow *f, jj_early_fragment *ahead)
 		n--;
 	while (ahead != NULL)
 	{
-		jj_early_fragment    *next = jj_early_joining_next(ahead);
+		jj_early_fragment *next = jj_early_joining_next(ahead);
 
 		if (f == NULL)
 			e->counters.skipped[JJ_SKIP_SAMPLED]++;
@@ -562,7 +562,7 @@ add_packet(jj_engine *e, jj_packet *p, const jj_lookup *l, uint32_t capture, jj_
 static bool
 add_due(jj_engine *e, uint32_t n)
 {
-	jj_early_fragment    *x;
+	jj_early_fragment *x;
 
 	while ((x = jj_early_due(&e->table.early, n)) != NULL)
 	{

@@ -6,66 +6,52 @@
 
 #include <string.h>
 
-enum
-{
-	BY_DATAGRAM,
-	BY_KEY
-};
-
-/* Put x into a list before another one, at its end if that is NULL. */
 static void
-insert(jj_early_list *l, jj_early_fragment *x, jj_early_fragment *before)
+append(jj_early_list *l, int kind, jj_early_fragment *x)
 {
-	x->next = before;
-	x->prev = before != NULL ? before->prev : l->tail;
-	if (x->prev != NULL)
-		x->prev->next = x;
+	x->link[kind].prev = l->tail;
+	x->link[kind].next = NULL;
+	if (l->tail != NULL)
+		l->tail->link[kind].next = x;
 	else
 		l->head = x;
-	if (before != NULL)
-		before->prev = x;
-	else
-		l->tail = x;
+	l->tail = x;
 }
 
 static void
-take_out(jj_early_list *l, const jj_early_fragment *x)
+take_out(jj_early_list *l, int kind, const jj_early_fragment *x)
 {
-	if (x->prev != NULL)
-		x->prev->next = x->next;
+	const jj_early_link *link = &x->link[kind];
+
+	if (link->prev != NULL)
+		link->prev->link[kind].next = link->next;
 	else
-		l->head = x->next;
-	if (x->next != NULL)
-		x->next->prev = x->prev;
+		l->head = link->next;
+	if (link->next != NULL)
+		link->next->link[kind].prev = link->prev;
 	else
-		l->tail = x->prev;
+		l->tail = link->prev;
 }
 
-/* x waits no longer; it goes before another one in the list due, or to its end. */
+/* x waits no longer; it goes to the end of the list due. */
 static void
-make_due(jj_early *h, jj_early_fragment *x, uint32_t slot, bool joins, jj_early_fragment *before)
+make_due(jj_early *h, jj_early_fragment *x, uint32_t slot, bool joins)
 {
-	for (int i = 0; i < 2; i++)
-	{
-		jj_early_fragment   **link = &h->bucket[i][x->bucket[i]];
-
-		while (*link != x)
-			link = &(*link)->chain[i];
-		*link = x->chain[i];
-	}
-	take_out(&h->waiting, x);
+	take_out(&h->waiting, JJ_EARLY_ORDER, x);
+	for (int kind = JJ_EARLY_DATAGRAM; kind < JJ_EARLY_LISTS; kind++)
+		take_out(&h->bucket[kind][x->bucket[kind]], kind, x);
 	h->count--;
 	h->bytes -= x->size;
 	x->slot = slot;
 	x->joins = joins;
-	insert(&h->due, x, before);
+	append(&h->due, JJ_EARLY_ORDER, x);
 }
 
 static bool
 make_buckets(jj_early *h, const jj_allocator *a)
 {
-	for (int i = 0; i < 2; i++)
-		if (h->bucket[i] == NULL && (h->bucket[i] = jj_alloc_zero(a, sizeof(jj_early_fragment *) * JJ_EARLY_BUCKETS)) == NULL)
+	for (int kind = JJ_EARLY_DATAGRAM; kind < JJ_EARLY_LISTS; kind++)
+		if (h->bucket[kind] == NULL && (h->bucket[kind] = jj_alloc_zero(a, sizeof(jj_early_list) * JJ_EARLY_BUCKETS)) == NULL)
 			return false;
 	return true;
 }
@@ -75,19 +61,19 @@ jj_early_put(jj_early *h, const jj_frame *frame, const jj_packet *p, const jj_lo
 			const jj_allocator *a)
 {
 	size_t		size = sizeof(jj_early_fragment) + p->payload_caplen;
-	jj_early_fragment    *x;
+	jj_early_fragment *x;
 
 	if (!make_buckets(h, a))
 		return false;
 	while (h->count > 0 && (h->count == JJ_EARLY_ROOM || h->bytes + size > JJ_EARLY_BYTES))
-		make_due(h, h->waiting.head, slot, false, NULL);
+		make_due(h, h->waiting.head, slot, false);
 	x = jj_alloc(a, size);
 	if (x == NULL)
 		return false;
 	memset(x, 0, sizeof(*x));
 	x->encapsulation = jj_encapsulation_hash(p, true);
-	x->bucket[BY_DATAGRAM] = jj_fragment_hash(p, x->encapsulation, seed) % JJ_EARLY_BUCKETS;
-	x->bucket[BY_KEY] = l->hash % JJ_EARLY_BUCKETS;
+	x->bucket[JJ_EARLY_DATAGRAM] = jj_fragment_hash(p, x->encapsulation, seed) % JJ_EARLY_BUCKETS;
+	x->bucket[JJ_EARLY_KEY] = l->hash % JJ_EARLY_BUCKETS;
 	x->size = size;
 	x->capture = capture;
 	x->packet = *p;
@@ -100,12 +86,9 @@ jj_early_put(jj_early *h, const jj_frame *frame, const jj_packet *p, const jj_lo
 	x->settled.frame = *frame;
 	x->settled.frame.data = NULL;
 	x->settled.seen.packet = &x->packet;
-	for (int i = 0; i < 2; i++)
-	{
-		x->chain[i] = h->bucket[i][x->bucket[i]];
-		h->bucket[i][x->bucket[i]] = x;
-	}
-	insert(&h->waiting, x, NULL);
+	append(&h->waiting, JJ_EARLY_ORDER, x);
+	for (int kind = JJ_EARLY_DATAGRAM; kind < JJ_EARLY_LISTS; kind++)
+		append(&h->bucket[kind][x->bucket[kind]], kind, x);
 	h->count++;
 	h->bytes += size;
 	return true;
@@ -130,34 +113,28 @@ void
 jj_early_match(jj_early *h, const jj_packet *first, int64_t life, uint32_t slot, uint64_t seed)
 {
 	uint64_t	encapsulation = jj_encapsulation_hash(first, true);
-	jj_early_fragment    *found = NULL;
-	jj_early_fragment    *next;
+	jj_early_fragment *next;
 
-	/* the chain has the latest first, the list due has it last */
-	for (jj_early_fragment *x = h->bucket[BY_DATAGRAM][jj_fragment_hash(first, encapsulation, seed) % JJ_EARLY_BUCKETS]; x != NULL; x = next)
+	for (jj_early_fragment *x = h->bucket[JJ_EARLY_DATAGRAM][jj_fragment_hash(first, encapsulation, seed) % JJ_EARLY_BUCKETS].head; x != NULL; x = next)
 	{
-		next = x->chain[BY_DATAGRAM];
+		next = x->link[JJ_EARLY_DATAGRAM].next;
 		if (!same_datagram(x, first, encapsulation) || jj_early_is_over(&x->packet, first->ts, life))
 			continue;
 		jj_fragment_complete(&x->packet, first->proto, first->sport, first->dport);
-		make_due(h, x, slot, true, found);
-		found = x;
+		make_due(h, x, slot, true);
 	}
 }
 
 void
 jj_early_release_key(jj_early *h, const jj_lookup *l, uint32_t slot)
 {
-	jj_early_fragment    *found = NULL;
-	jj_early_fragment    *next;
+	jj_early_fragment *next;
 
-	for (jj_early_fragment *x = h->bucket[BY_KEY][l->hash % JJ_EARLY_BUCKETS]; x != NULL; x = next)
+	for (jj_early_fragment *x = h->bucket[JJ_EARLY_KEY][l->hash % JJ_EARLY_BUCKETS].head; x != NULL; x = next)
 	{
-		next = x->chain[BY_KEY];
-		if (memcmp(&x->lookup.key, &l->key, sizeof(l->key)) != 0)
-			continue;
-		make_due(h, x, slot, false, found);
-		found = x;
+		next = x->link[JJ_EARLY_KEY].next;
+		if (memcmp(&x->lookup.key, &l->key, sizeof(l->key)) == 0)
+			make_due(h, x, slot, false);
 	}
 }
 
@@ -165,24 +142,24 @@ void
 jj_early_expire(jj_early *h, int64_t clock, int64_t life, uint32_t slot)
 {
 	while (h->count > 0 && jj_early_is_over(&h->waiting.head->packet, clock, life))
-		make_due(h, h->waiting.head, slot, false, NULL);
+		make_due(h, h->waiting.head, slot, false);
 }
 
 void
 jj_early_release(jj_early *h, uint32_t slot)
 {
 	while (h->count > 0)
-		make_due(h, h->waiting.head, slot, false, NULL);
+		make_due(h, h->waiting.head, slot, false);
 }
 
 void
 jj_early_added(jj_early *h, bool keep, const jj_allocator *a)
 {
-	jj_early_fragment    *x = h->due.head;
+	jj_early_fragment *x = h->due.head;
 
-	take_out(&h->due, x);
+	take_out(&h->due, JJ_EARLY_ORDER, x);
 	if (keep)
-		insert(&h->settled, x, NULL);
+		append(&h->settled, JJ_EARLY_ORDER, x);
 	else
 		jj_release(a, x);
 }
@@ -190,17 +167,17 @@ jj_early_added(jj_early *h, bool keep, const jj_allocator *a)
 jj_early_fragment *
 jj_early_settled(jj_early *h)
 {
-	jj_early_fragment    *x = h->settled.head;
+	jj_early_fragment *x = h->settled.head;
 
 	if (x != NULL)
-		take_out(&h->settled, x);
+		take_out(&h->settled, JJ_EARLY_ORDER, x);
 	return x;
 }
 
 static int64_t
 oldest_in(const jj_early_list *l, int64_t oldest)
 {
-	for (const jj_early_fragment *x = l->head; x != NULL; x = x->next)
+	for (const jj_early_fragment *x = l->head; x != NULL; x = x->link[JJ_EARLY_ORDER].next)
 		if (x->packet.ts < oldest)
 			oldest = x->packet.ts;
 	return oldest;
@@ -217,7 +194,7 @@ free_list(jj_early_list *l, const jj_allocator *a)
 {
 	for (jj_early_fragment *x = l->head, *next; x != NULL; x = next)
 	{
-		next = x->next;
+		next = x->link[JJ_EARLY_ORDER].next;
 		jj_release(a, x);
 	}
 }
@@ -228,7 +205,7 @@ jj_early_free(jj_early *h, const jj_allocator *a)
 	free_list(&h->waiting, a);
 	free_list(&h->due, a);
 	free_list(&h->settled, a);
-	jj_release(a, h->bucket[0]);
-	jj_release(a, h->bucket[1]);
+	for (int kind = JJ_EARLY_DATAGRAM; kind < JJ_EARLY_LISTS; kind++)
+		jj_release(a, h->bucket[kind]);
 	memset(h, 0, sizeof(*h));
 }

@@ -13,12 +13,27 @@
 #define JJ_EARLY_BYTES (4 * 1024 * 1024)	/* of memory for them */
 #define JJ_EARLY_BUCKETS 1024
 
-typedef struct jj_early_fragment
+struct jj_early_fragment;
+
+typedef struct jj_early_link
 {
 	struct jj_early_fragment *prev;
 	struct jj_early_fragment *next;
-	struct jj_early_fragment *chain[2];	/* in its buckets by datagram and by key, the latest first */
-	uint32_t	bucket[2];
+} jj_early_link;
+
+/* The kinds of lists; a fragment that waits is in one of each. */
+enum
+{
+	JJ_EARLY_ORDER,				/* in order of capture, or as it is due */
+	JJ_EARLY_DATAGRAM,			/* a bucket by datagram */
+	JJ_EARLY_KEY,				/* a bucket by the key that its flow has without its first */
+	JJ_EARLY_LISTS
+};
+
+typedef struct jj_early_fragment
+{
+	jj_early_link link[JJ_EARLY_LISTS];
+	uint32_t	bucket[JJ_EARLY_LISTS];
 	uint64_t	encapsulation;	/* jj_encapsulation_hash with VLANs */
 	size_t		size;			/* of this block */
 	uint32_t	slot;			/* once due: the packet of the batch that it goes before */
@@ -31,8 +46,8 @@ typedef struct jj_early_fragment
 
 typedef struct jj_early_list
 {
-	jj_early_fragment    *head;
-	jj_early_fragment    *tail;
+	jj_early_fragment *head;
+	jj_early_fragment *tail;
 } jj_early_list;
 
 /* All zero at the start; memory is taken with the first fragment that waits. */
@@ -41,7 +56,7 @@ typedef struct jj_early
 	jj_early_list waiting;		/* in order of capture */
 	jj_early_list due;			/* no longer waiting, to be added to a flow: by slot, those that join last */
 	jj_early_list settled;		/* added, to be seen by the caller */
-	jj_early_fragment   **bucket[2];
+	jj_early_list *bucket[JJ_EARLY_LISTS];	/* JJ_EARLY_BUCKETS each but for JJ_EARLY_ORDER, in order of capture */
 	uint32_t	count;			/* that wait */
 	size_t		bytes;			/* of those */
 } jj_early;
@@ -72,7 +87,7 @@ extern void jj_early_release(jj_early *h, uint32_t slot);
 static inline jj_early_fragment *
 jj_early_due(const jj_early *h, uint32_t slot)
 {
-	jj_early_fragment    *x = h->due.head;
+	jj_early_fragment *x = h->due.head;
 
 	return x != NULL && !x->joins && x->slot <= slot ? x : NULL;
 }
@@ -81,7 +96,7 @@ jj_early_due(const jj_early *h, uint32_t slot)
 static inline jj_early_fragment *
 jj_early_joining(const jj_early *h, uint32_t slot)
 {
-	jj_early_fragment    *x = h->due.head;
+	jj_early_fragment *x = h->due.head;
 
 	return x != NULL && x->joins && x->slot == slot ? x : NULL;
 }
@@ -90,7 +105,7 @@ jj_early_joining(const jj_early *h, uint32_t slot)
 static inline jj_early_fragment *
 jj_early_joining_next(const jj_early_fragment *x)
 {
-	jj_early_fragment    *next = x->next;
+	jj_early_fragment *next = x->link[JJ_EARLY_ORDER].next;
 
 	return next != NULL && next->joins && next->slot == x->slot ? next : NULL;
 }

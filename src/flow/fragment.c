@@ -11,7 +11,7 @@ uint32_t
 jj_fragment_hash(const jj_packet *p, uint64_t encapsulation, uint64_t seed)
 {
 	uint64_t	word[4];
-	uint64_t	h = seed ^ encapsulation ^ p->ip_id * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t	h = seed ^ encapsulation ^ ((uint64_t) p->frag_proto << 32 | p->ip_id) * UINT64_C(0x9e3779b97f4a7c15);
 
 	memcpy(word, p->src, 16);
 	memcpy(word + 2, p->dst, 16);
@@ -50,6 +50,7 @@ unlink_slot(jj_fragments *f, uint16_t slot)
 	memcpy(p.src, s->src, 16);
 	memcpy(p.dst, s->dst, 16);
 	p.ip_id = s->ip_id;
+	p.frag_proto = s->proto;
 	for (link = &f->bucket[jj_fragment_hash(&p, s->encapsulation, f->seed) % JJ_FRAGMENT_ROOM]; *link != NONE; link = &f->slot[*link].next)
 		if (*link == slot)
 		{

@@ -148,23 +148,34 @@ digest(uint64_t h, uint64_t v)
 	return h ^ h >> 29;
 }
 
+/* What the flow table decides. */
+static const jj_feature few[] = {JJ_F_total_packets, JJ_F_packets_fwd, JJ_F_first_frame, JJ_F_start_ns, JJ_F_src_port, JJ_F_fragment_count, JJ_F_flow_end_code, JJ_F_iat_sum};
+
 static uint64_t
-digest_rows(jj_engine *e, uint64_t h, uint64_t *packets)
+digest_value(uint64_t h, const jj_row *row, unsigned f)
+{
+	uint64_t	bits;
+
+	if (!jj_row_has(row, f) || jj_feature_table[f].type > JJ_TIMESTAMPTZ)
+		return h;
+	memcpy(&bits, &row->value[f], sizeof(bits));
+	return digest(h, bits ^ f);
+}
+
+static uint64_t
+digest_rows(jj_engine *e, uint64_t h, bool all, uint64_t *packets)
 {
 	const jj_row *row;
 	bool		have;
 
 	while (jj_engine_next(e, &row, &have, NULL) == JJ_OK && have)
 	{
-		h = digest(h, read_row(row));
-		for (unsigned f = 0; f < JJ_FEATURES; f++)
-			if (jj_row_has(row, f) && jj_feature_table[f].type <= JJ_TIMESTAMPTZ)
-			{
-				uint64_t	bits;
-
-				memcpy(&bits, &row->value[f], sizeof(bits));
-				h = digest(h, bits ^ f);
-			}
+		if (all)
+			h = digest(h, read_row(row));
+		for (unsigned f = 0; all && f < JJ_FEATURES; f++)
+			h = digest_value(h, row, f);
+		for (size_t i = 0; !all && i < sizeof(few) / sizeof(few[0]); i++)
+			h = digest_value(h, row, few[i]);
 		*packets += (uint64_t) row->value[JJ_F_total_packets].i;
 	}
 	return h;
@@ -224,13 +235,13 @@ run(traffic *t, const jj_options *o, uint32_t batch, bool fresh, bool observe, j
 				note_fate(t, i + k, &seen[k]);
 		if (observe)
 			note_settled(t, e);
-		h = digest_rows(e, h, &packets);
+		h = digest_rows(e, h, jj_set_has(&o->features, JJ_F_ja4), &packets);
 	}
 	if (jj_engine_finish(e, NULL) != JJ_OK)
 		abort();
 	if (observe)
 		note_settled(t, e);
-	h = digest_rows(e, h, &packets);
+	h = digest_rows(e, h, jj_set_has(&o->features, JJ_F_ja4), &packets);
 	*c = *jj_engine_counters(e);
 	assert(packets == c->decoded && c->flows_started == c->flows_ended && c->flows_live == 0);
 	jj_engine_close(e);
@@ -270,7 +281,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int64_t timeout[4] = {60, 0, 5, 40};
-	traffic    *t;
+	static traffic room;
+	traffic    *t = &room;
 	jj_options	o;
 	uint64_t	h;
 	uint64_t	skipped = 0;
@@ -279,9 +291,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 3)
 		return 0;
-	t = calloc(1, sizeof(*t));
-	if (t == NULL)
-		abort();
+	memset(t->fate, 0, sizeof(t->fate[0]) * t->n);
+	t->n = t->second_source = 0;
 	jj_options_default(&o);
 	o.flow_timeout = timeout[data[0] & 3] * JJ_SECOND;
 	o.active_timeout = data[0] & 4 ? 20 * JJ_SECOND : JJ_INFINITE;
@@ -293,10 +304,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	o.defragment = (data[1] & 24) != 24;
 	o.sampling_rate = data[1] & 32 ? 0.5 : 1;
 	o.max_samples = JJ_MIN_SAMPLES;
-	if (!(data[2] & 2))			/* assembly alone, which is faster */
+	if (!(data[2] & 2) || data[1] & 64)	/* assembly alone, which is faster */
 	{
 		memset(&o.features, 0, sizeof(o.features));
-		jj_set_add_name(&o.features, "total_packets");
+		for (size_t i = 0; i < sizeof(few) / sizeof(few[0]); i++)
+			jj_set_add_name(&o.features, jj_feature_table[few[i]].name);
 	}
 	make_traffic(t, data + 3, size - 3, data[2] & 1, data[1] & 64 ? MAX_FRAMES : FEW_FRAMES);
 	h = run(t, &o, JJ_BATCH, data[2] & 4, true, &whole);
@@ -317,6 +329,5 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (run(t, &o, 1 + data[2] / 8, data[2] & 4, false, &whole) != h)
 		abort();
-	free(t);
 	return 0;
 }

@@ -52,10 +52,10 @@ static void
 store_of_fragments(void)
 {
 	jj_allocator a = jj_malloc_allocator();
-	jj_early		h = {0};
+	jj_early	h = {0};
 	jj_packet	p;
 	jj_packet	first = packet(7, 40, 0);
-	jj_early_fragment    *x;
+	jj_early_fragment *x;
 	jj_lookup	l = {.hash = JJ_PROTO_UDP};
 	bool		good = true;
 
@@ -107,7 +107,7 @@ static void
 bounds(void)
 {
 	jj_allocator a = jj_malloc_allocator();
-	jj_early		h = {0};
+	jj_early	h = {0};
 	jj_packet	p;
 	uint32_t	n;
 	bool		good = true;
