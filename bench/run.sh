@@ -21,10 +21,16 @@ chmod 644 "$capture" "$small"
 sync "$capture" "$small"
 echo
 
-set -- "$capture" --rounds "$rounds" --groups flow_meta,timing,size,tcp,mac,ip_extended
+set -- "$capture" --rounds "$rounds" \
+	--groups flow_meta,timing,size,tcp,mac,ip_extended,ipv6_options,icmp,padding,entropy,tcp_sequence,tcp_window,tcp_options,tcp_mptcp,tcp_rtt,tcp_fingerprint
 if psql -Xq -v ON_ERROR_STOP=1 -c 'CREATE EXTENSION joyfuljay'; then
-	for options in '{}' '{"features": ["flow_meta", "timing", "size", "tcp", "mac", "ip_extended"]}' '{"features": "total_packets"}'; do
-		set -- "$@" --measured "SQL, options $options" "sh $folder/sql.sh $capture $packets '$options'"
+	for list in 'count(*)' 'count(src_ip), count(dst_ip), count(src_port), count(dst_port), count(protocol), sum(total_packets), sum(total_bytes), max(duration)' 'count(f)'; do
+		case $list in
+			'count(*)') name="SQL, no column" ;;
+			'count(f)') name="SQL, every column" ;;
+			*) name="SQL, ends, packets, bytes, duration" ;;
+		esac
+		set -- "$@" --measured "$name" "sh $folder/sql.sh $capture $packets '$list'"
 	done
 else
 	echo "bench: the extension is not installed, no SQL call is timed; run make install" >&2
