@@ -192,20 +192,31 @@ sum_counts(byte_sums *s, const uint32_t count[256], const jj_work *w)
 	s->null = count[0];
 }
 
-#define RARE 8					/* most counts of bytes that look random are below */
+#define RARE 8					/* a power of two; most counts of bytes that look random are below */
 
-/* How many byte values have this count, which is not 0. */
-static uint32_t
-values_with(const uint8_t count[256], uint8_t c)
+/* How many byte values have each count from 1 to RARE - 1; a half of all values at a time, so that 8 bits are enough. */
+static void
+count_values(const uint8_t count[256], uint32_t values[RARE])
 {
-	uint8_t		low = 0;
-	uint8_t		high = 0;
+	memset(values, 0, sizeof(*values) * RARE);
+	for (int half = 0; half < 2; half++)
+	{
+		const uint8_t *c = count + 128 * half;
+		uint8_t		n[RARE] = {0};
 
-	for (int i = 0; i < 128; i++)
-		low += count[i] == c;
-	for (int i = 128; i < 256; i++)
-		high += count[i] == c;
-	return (uint32_t) low + high;
+		for (int i = 0; i < 128; i++)
+		{
+			n[1] += c[i] == 1;
+			n[2] += c[i] == 2;
+			n[3] += c[i] == 3;
+			n[4] += c[i] == 4;
+			n[5] += c[i] == 5;
+			n[6] += c[i] == 6;
+			n[7] += c[i] == 7;
+		}
+		for (int k = 1; k < RARE; k++)
+			values[k] += n[k];
+	}
 }
 
 /*
@@ -215,6 +226,7 @@ values_with(const uint8_t count[256], uint8_t c)
 static void
 sum_small_counts(byte_sums *s, const uint8_t count[256], uint32_t n, const jj_work *w)
 {
+	uint32_t	values[RARE];
 	uint32_t	left = n;		/* bytes whose values have not been met */
 	uint16_t	printable = 0;
 	uint16_t	high = 0;
@@ -222,21 +234,28 @@ sum_small_counts(byte_sums *s, const uint8_t count[256], uint32_t n, const jj_wo
 	s->n = n;
 	s->logs = 0;
 	s->squares = 0;
-	for (uint8_t c = 1; c < RARE && left > 0; c++)
+	count_values(count, values);
+	for (uint32_t c = 1; c < RARE; c++)
 	{
-		uint32_t	values = values_with(count, c);
-
-		left -= values * c;
-		s->logs += values * w->entropy_log[c];
-		s->squares += values * c * c;
+		left -= values[c] * c;
+		s->logs += values[c] * w->entropy_log[c];
+		s->squares += values[c] * c * c;
 	}
-	for (int i = 0; left > 0 && i < 256; i++)
-		if (count[i] >= RARE)
-		{
-			left -= count[i];
-			s->logs += w->entropy_log[count[i]];
-			s->squares += (uint32_t) count[i] * count[i];
-		}
+	for (int i = 0; left > 0 && i < 256; i += 8)
+	{
+		uint64_t	eight;
+
+		memcpy(&eight, count + i, sizeof(eight));
+		if ((eight & ~(UINT64_C(0x0101010101010101) * (RARE - 1))) == 0)
+			continue;
+		for (int k = i; k < i + 8; k++)
+			if (count[k] >= RARE)
+			{
+				left -= count[k];
+				s->logs += w->entropy_log[count[k]];
+				s->squares += (uint32_t) count[k] * count[k];
+			}
+	}
 	for (int i = 0x20; i < 0x80; i++)
 		printable += count[i];
 	for (int i = 0x80; i < 256; i++)

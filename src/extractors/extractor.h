@@ -17,6 +17,16 @@ typedef struct jj_crypto jj_crypto;
 typedef struct jj_cert_cache jj_cert_cache;
 struct jj_hold;
 
+/* A text of jj_labels_text, and what it is made of. */
+typedef struct jj_headers_text
+{
+	uint8_t		n;
+	uint8_t		proto;
+	uint8_t		size;
+	uint8_t		labels[JJ_MAX_LABELS];
+	char		text[JJ_LABELS_TEXT];
+} jj_headers_text;
+
 /* Scratch memory of one engine, shared by the extractors while a flow ends. */
 typedef struct jj_work
 {
@@ -35,6 +45,7 @@ typedef struct jj_work
 	jj_tally_entry *sorted;		/* room for sorted_room entries */
 	uint32_t	sorted_room;
 
+	jj_headers_text headers;	/* of the flow before */
 	int64_t    *entropy_log;	/* JJ_ENTROPY_LOGS values of entropy.c, NULL until needed */
 	jj_crypto  *crypto;			/* crypto.h; NULL: no digests */
 	jj_cert_cache *certs;		/* the last certificates, tls_cert.h; NULL until needed */

@@ -3,6 +3,9 @@
  */
 #include "extractors/extractor.h"
 
+#include <string.h>
+
+/* In ascending order. */
 static const struct
 {
 	uint16_t	port;
@@ -31,21 +34,43 @@ emit_port_class(int32_t port, jj_row *row)
 {
 	static const char *const range[] = {"system", "registered", "dynamic"};
 	int			class = port < 1024 ? 1 : port < 49152 ? 2 : 3;
-	const char *name = jj_port_name(port);
+	const char *name = range[class - 1];
+	size_t		lo = 0;
+	size_t		hi = sizeof(port_names) / sizeof(port_names[0]);
 
-	jj_row_text(row, JJ_F_dst_port_class, name != NULL ? name : range[class - 1]);
+	while (lo < hi)
+	{
+		size_t		mid = (lo + hi) / 2;
+
+		if (port_names[mid].port < port)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo < sizeof(port_names) / sizeof(port_names[0]) && port_names[lo].port == port)
+		name = port_names[lo].name;
+	jj_row_text(row, JJ_F_dst_port_class, name);
 	jj_row_int(row, JJ_F_dst_port_class_num, class);
 }
 
+/* Few sequences of headers come again and again: the text of the flow before is kept. */
 static void
-emit_headers(const jj_flow *f, jj_row *row)
+emit_headers(const jj_flow *f, jj_work *w, jj_row *row)
 {
-	char		text[JJ_LABELS_TEXT];
+	jj_headers_text *h = &w->headers;
 	unsigned	n = f->n_labels < JJ_MAX_LABELS ? f->n_labels : JJ_MAX_LABELS;
 
 	jj_row_int(row, JJ_F_num_hdrs, n);
-	if (jj_row_wants(row, JJ_F_hdr_desc))
-		jj_row_put(row, JJ_F_hdr_desc, text, jj_labels_text(text, f->labels, n, f->key.proto));
+	if (!jj_row_wants(row, JJ_F_hdr_desc))
+		return;
+	if (h->n != n || h->proto != f->key.proto || memcmp(h->labels, f->labels, n) != 0)
+	{
+		h->n = (uint8_t) n;
+		h->proto = f->key.proto;
+		memcpy(h->labels, f->labels, n);
+		h->size = (uint8_t) jj_labels_text(h->text, f->labels, n, f->key.proto);
+	}
+	jj_row_put(row, JJ_F_hdr_desc, h->text, h->size);
 }
 
 static void
@@ -127,7 +152,7 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	}
 	jj_row_double(row, JJ_F_avg_packet_size, (double) bytes / (double) packets);
 	emit_flow_stat(f, row);
-	emit_headers(f, row);
+	emit_headers(f, w, row);
 	jj_row_text(row, JJ_F_end_reason, jj_end_reason_name(f->end_reason));
 	jj_row_int(row, JJ_F_flow_end_code, jj_end_reason_ipfix(f->end_reason));
 	if (jj_row_wants(row, JJ_F_community_id))

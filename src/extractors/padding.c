@@ -3,8 +3,6 @@
  */
 #include "extractors/extractor.h"
 
-#include <math.h>
-
 /* Shortest TLS record with one Tor cell, see is_tor_cells. */
 #define MIN_TOR_RECORD 535
 
@@ -118,29 +116,13 @@ fold(void *acc, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
 	return true;
 }
 
-/* Shannon entropy of the lengths, relative to its maximum log2(t->used). */
-static double
-evenness(const jj_tally *t, double n)
-{
-	double		h = 0;
-
-	for (uint32_t i = 0; i < t->used; i++)
-	{
-		double		share = (double) (t->entry[i].count[0] + t->entry[i].count[1]) / n;
-
-		h -= share * log2(share);
-	}
-	return h / log2(t->used);
-}
-
 static bool
 emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 {
 	const padding_state *s = state;
 	padding_fold *a = fold;
-	const jj_tally *tally = &a->lengths->tally;
-	const jj_moments *length = &a->lengths->of[JJ_DIR_BOTH];
-	const jj_tally_entry *dominant;
+	const jj_lengths *l = a->lengths;
+	const jj_moments *length = &l->of[JJ_DIR_BOTH];
 	uint64_t	common;
 	uint64_t	n = a->packets;
 	uint64_t	bytes = f->bytes[0] + f->bytes[1];
@@ -149,17 +131,16 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	bool		constant_rate = false;
 	bool		tor = s->tcp_data >= 2 && s->tor_cells * UINT64_C(10) >= s->tcp_data * UINT64_C(7);
 
-	(void) w;
-	jj_lengths_sum(a->lengths);
-	dominant = a->lengths->mode;
-	common = dominant->count[0] + dominant->count[1];
+	if (!jj_lengths_finish(a->lengths, w))
+		return false;
+	common = l->mode_count;
 	constant_size = n >= 2 && common * 100 >= n * 95;
 	jj_row_double(row, JJ_F_pkt_size_variance, jj_moments_variance(length));
-	jj_row_int(row, JJ_F_dominant_size_mode, dominant->value);
+	jj_row_int(row, JJ_F_dominant_size_mode, l->mode);
 	jj_row_double(row, JJ_F_dominant_size_ratio, (double) common / (double) n);
-	jj_row_int(row, JJ_F_unique_size_count, tally->used);
-	if (tally->used > 1)
-		jj_row_double(row, JJ_F_size_entropy, evenness(tally, (double) n));
+	jj_row_int(row, JJ_F_unique_size_count, l->distinct);
+	if (l->distinct > 1)
+		jj_row_double(row, JJ_F_size_entropy, jj_lengths_evenness(l));
 	if (n >= 2)
 	{
 		jj_row_double(row, JJ_F_pkt_size_cv, jj_moments_cv(length));

@@ -3,6 +3,7 @@
  */
 #include "extractors/extractor.h"
 
+#include <math.h>
 #include <string.h>
 
 bool
@@ -131,6 +132,97 @@ jj_gaps_percentiles(jj_gaps *g, int which, const int *percent, size_t k, double 
 			out[i] = jj_sketch_percentile(g->sketch[which], percent[i], m->min, m->max);
 }
 
+/* ---- lengths */
+
+/* The lengths of at most JJ_FEW_LENGTHS samples, in ascending order, and what follows from that. */
+static void
+sort_lengths(jj_lengths *l, const jj_sample *s, uint32_t n)
+{
+	uint64_t	key[JJ_FEW_LENGTHS];	/* length, place, direction */
+	uint32_t	count[2] = {0, 0};
+	uint64_t	sum[2] = {0, 0};
+	uint64_t	squares[2] = {0, 0};
+	jj_tally_entry *e = l->entry - 1;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint64_t	x = (uint64_t) s[i].ip_len << 8 | i << 1 | (uint64_t) (s[i].t_dir & 1);
+		uint32_t	j = i;
+
+		while (j > 0 && key[j - 1] > x)
+		{
+			key[j] = key[j - 1];
+			j--;
+		}
+		key[j] = x;
+	}
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint32_t	value = (uint32_t) (key[i] >> 8);
+		unsigned	d = (unsigned) (key[i] & 1);
+
+		if (i == 0 || value != e->value)
+		{
+			e++;
+			e->value = value;
+			e->order = (uint32_t) (key[i] >> 1 & 127);
+			e->count[0] = e->count[1] = 0;
+		}
+		e->count[d]++;
+		l->value[JJ_DIR_BOTH][i] = value;
+		l->value[d][count[d]++] = value;
+		sum[d] += value;
+		squares[d] += (uint64_t) value * value;
+	}
+	l->distinct = (uint32_t) (e + 1 - l->entry);
+	l->sorted = l->entry;
+	for (int d = 0; d < 2; d++)
+	{
+		jj_moments *m = &l->of[d];
+
+		memset(m, 0, sizeof(*m));
+		m->n = count[d];
+		m->min = count[d] > 0 ? l->value[d][0] : 0;
+		m->max = count[d] > 0 ? l->value[d][count[d] - 1] : 0;
+		m->sum.lo = sum[d];
+		m->squares.lo = squares[d];
+	}
+}
+
+/* The most frequent of the distinct lengths. */
+static void
+find_mode(jj_lengths *l)
+{
+	const jj_tally_entry *mode = l->sorted;
+
+	l->mode_count = mode->count[0] + mode->count[1];
+	for (uint32_t i = 1; i < l->distinct; i++)
+	{
+		const jj_tally_entry *e = &l->sorted[i];
+		uint64_t	count = e->count[0] + e->count[1];
+
+		if (count > l->mode_count || (count == l->mode_count && e->order < mode->order))
+		{
+			mode = e;
+			l->mode_count = count;
+		}
+	}
+	l->mode = mode->value;
+}
+
+/* Whether n lengths can be sorted: their squares' sum must fit 64 bits, and keys 64 bits. */
+static bool
+are_few(const jj_sample *s, uint32_t n)
+{
+	uint32_t	all = 0;
+
+	if (n > JJ_FEW_LENGTHS)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		all |= s[i].ip_len;
+	return all < UINT32_C(1) << 29;
+}
+
 jj_lengths *
 jj_whole_lengths(const jj_sample *s, uint32_t n, jj_work *w)
 {
@@ -138,10 +230,16 @@ jj_whole_lengths(const jj_sample *s, uint32_t n, jj_work *w)
 
 	if (w->has_lengths)
 		return l;
-	jj_tally_clear(&l->tally);
-	l->summed = false;
-	if (!jj_lengths_add(l, s, n, &w->allocator))
-		return NULL;
+	l->finished = false;
+	l->few = are_few(s, n);
+	if (l->few)
+		sort_lengths(l, s, n);
+	else
+	{
+		jj_tally_clear(&l->tally);
+		if (!jj_lengths_add(l, s, n, &w->allocator))
+			return NULL;
+	}
 	w->has_lengths = true;
 	return l;
 }
@@ -155,21 +253,10 @@ jj_lengths_add(jj_lengths *l, const jj_sample *s, uint32_t n, const jj_allocator
 	return true;
 }
 
-void
-jj_lengths_sum(jj_lengths *l)
+/* The distinct lengths of a tally in ascending order, in w->sorted; NULL without memory. */
+static const jj_tally_entry *
+sorted_tally(const jj_tally *t, jj_work *w)
 {
-	if (l->summed)
-		return;
-	jj_tally_moments(&l->tally, l->of);
-	l->mode = jj_tally_mode(&l->tally);
-	l->summed = true;
-}
-
-const jj_tally_entry *
-jj_lengths_sorted(const jj_lengths *l, jj_work *w)
-{
-	const jj_tally *t = &l->tally;
-
 	if (w->sorted_room < t->used)
 	{
 		jj_release(&w->allocator, w->sorted);
@@ -180,4 +267,84 @@ jj_lengths_sorted(const jj_lengths *l, jj_work *w)
 	}
 	jj_tally_sorted(t, w->sorted);
 	return w->sorted;
+}
+
+bool
+jj_lengths_finish(jj_lengths *l, jj_work *w)
+{
+	if (l->finished)
+		return true;
+	if (!l->few)
+	{
+		l->sorted = sorted_tally(&l->tally, w);
+		if (l->sorted == NULL)
+			return false;
+		l->distinct = l->tally.used;
+		jj_tally_moments(&l->tally, l->of);
+	}
+	else
+		l->of[JJ_DIR_BOTH] = jj_moments_join(&l->of[0], &l->of[1]);
+	find_mode(l);
+	l->finished = true;
+	return true;
+}
+
+/* Percentiles of n > 0 lengths in ascending order. */
+static void
+few_percentiles(const uint32_t *v, uint64_t n, const int *percent, size_t k, double *out)
+{
+	for (size_t i = 0; i < k; i++)
+	{
+		uint64_t	h = (n - 1) * (uint64_t) percent[i];
+		uint64_t	lo = h / 100;
+		uint64_t	part = h % 100;
+		uint64_t	a = v[lo];
+		uint64_t	b = part != 0 ? v[lo + 1] : a;
+
+		out[i] = (double) (a * (100 - part) + b * part) / 100;
+	}
+}
+
+void
+jj_lengths_percentiles(const jj_lengths *l, int which, const int *percent, size_t k, double *out)
+{
+	if (l->few)
+		few_percentiles(l->value[which], l->of[which].n, percent, k, out);
+	else
+		jj_tally_percentiles(l->sorted, l->distinct, (unsigned) which, percent, k, out);
+}
+
+static inline double
+information(const jj_tally_entry *e, double n)
+{
+	double		share = (double) (e->count[0] + e->count[1]) / n;
+
+	return share * log2(share);
+}
+
+double
+jj_lengths_evenness(const jj_lengths *l)
+{
+	double		n = (double) l->of[JJ_DIR_BOTH].n;
+	double		h = 0;
+
+	/* in the order in which they came: sums of fractions depend on it */
+	if (l->few)
+	{
+		uint8_t		entry_at[JJ_FEW_LENGTHS];
+		uint64_t	places = 0;
+
+		for (uint32_t i = 0; i < l->distinct; i++)
+		{
+			places |= UINT64_C(1) << l->entry[i].order;
+			entry_at[l->entry[i].order] = (uint8_t) i;
+		}
+		for (unsigned place = 0; places >> place != 0; place++)
+			if (places >> place & 1)
+				h -= information(&l->entry[entry_at[place]], n);
+	}
+	else
+		for (uint32_t i = 0; i < l->tally.used; i++)
+			h -= information(&l->tally.entry[i], n);
+	return h / log2(l->distinct);
 }

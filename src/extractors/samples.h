@@ -51,13 +51,27 @@ extern void jj_gaps_free(jj_gaps *g, const jj_allocator *a);
 /* As jj_percentiles, of at least one gap. */
 extern void jj_gaps_percentiles(jj_gaps *g, int which, const int *percent, size_t k, double *out);
 
-/* How often each IP packet length came, by direction. All zero at the start. */
+/* Flows of so few packets have their lengths sorted, others counted. */
+#define JJ_FEW_LENGTHS 32
+
+/* Distribution of IP packet lengths, in all (2) and by direction. All zero at the start. */
 typedef struct jj_lengths
 {
-	jj_tally	tally;
-	bool		summed;			/* what follows is there */
+	uint32_t	distinct;
+	uint32_t	mode;			/* the length that came most often, of several the one that came first */
+	uint64_t	mode_count;
 	jj_moments	of[3];
-	const jj_tally_entry *mode;
+
+	/* distinct lengths, ascending; order says which came first */
+	const jj_tally_entry *sorted;
+
+	/* the lengths of a whole flow of few packets, ascending, and the distinct ones */
+	bool		few;
+	bool		finished;
+	uint32_t	value[3][JJ_FEW_LENGTHS];
+	jj_tally_entry entry[JJ_FEW_LENGTHS];
+
+	jj_tally	tally;			/* of others */
 } jj_lengths;
 
 /* The lengths of a whole flow; NULL without memory. */
@@ -66,10 +80,13 @@ extern jj_lengths *jj_whole_lengths(const jj_sample *s, uint32_t n, struct jj_wo
 /* Add those of the next n samples of a flow that is not whole. False without memory. Release with jj_tally_free. */
 extern bool jj_lengths_add(jj_lengths *l, const jj_sample *s, uint32_t n, const jj_allocator *a);
 
-/* Find moments and mode of all lengths, of which there is one at least. */
-extern void jj_lengths_sum(jj_lengths *l);
+/* When all are there, at least one: fill in the rest, valid until the next call. False without memory. */
+extern bool jj_lengths_finish(jj_lengths *l, struct jj_work *w);
 
-/* The distinct lengths, l->tally.used of them, in ascending order, valid until the next call; NULL without memory. */
-extern const jj_tally_entry *jj_lengths_sorted(const jj_lengths *l, struct jj_work *w);
+/* As jj_percentiles, after that, of at least one length. */
+extern void jj_lengths_percentiles(const jj_lengths *l, int which, const int *percent, size_t k, double *out);
+
+/* Shannon entropy of the lengths, relative to its maximum, of at least two different ones. */
+extern double jj_lengths_evenness(const jj_lengths *l);
 
 #endif

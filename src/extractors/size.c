@@ -21,15 +21,68 @@ typedef struct size_fold
 	jj_head		head;
 } size_fold;
 
+/* Payload lengths of n samples. */
 static void
-add_payload(payload_lengths *a, uint32_t payload)
+add_payloads(payload_lengths a[2], const jj_sample *s, uint32_t n)
 {
-	jj_moments_add(&a->of, payload);
-	if (payload > 0)
+	for (uint32_t i = 0; i < n; i++)
 	{
-		if (a->with_payload++ == 0 || payload < a->min_payload)
-			a->min_payload = payload;
+		payload_lengths *p = &a[s[i].t_dir & 1];
+		uint32_t	payload = s[i].payload_len;
+
+		jj_moments_add(&p->of, payload);
+		if (payload > 0)
+		{
+			if (p->with_payload++ == 0 || payload < p->min_payload)
+				p->min_payload = payload;
+		}
 	}
+}
+
+/* The same of the first samples, none longer than 65535: their sums fit 64 bits. */
+static void
+add_short_payloads(payload_lengths a[2], const jj_sample *s, uint32_t n)
+{
+	uint32_t	count[2] = {0, 0};
+	uint32_t	with[2] = {0, 0};
+	uint32_t	max[2] = {0, 0};
+	uint32_t	min[2] = {UINT32_MAX, UINT32_MAX};	/* less 1; without payload that wraps around */
+	uint64_t	sum[2] = {0, 0};
+	uint64_t	squares[2] = {0, 0};
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		unsigned	d = (unsigned) (s[i].t_dir & 1);
+		uint32_t	payload = s[i].payload_len;
+
+		count[d]++;
+		with[d] += payload > 0;
+		max[d] = payload > max[d] ? payload : max[d];
+		min[d] = payload - 1 < min[d] ? payload - 1 : min[d];
+		sum[d] += payload;
+		squares[d] += (uint64_t) payload * payload;
+	}
+	for (int d = 0; d < 2; d++)
+	{
+		a[d].of.n = count[d];
+		a[d].of.min = with[d] == count[d] && count[d] > 0 ? (int64_t) min[d] + 1 : 0;
+		a[d].of.max = max[d];
+		a[d].of.sum.lo = sum[d];
+		a[d].of.squares.lo = squares[d];
+		a[d].with_payload = with[d];
+		a[d].min_payload = min[d] + 1;
+	}
+}
+
+/* Whether all payloads are short enough for that. */
+static bool
+are_short(const jj_sample *s, uint32_t n)
+{
+	uint32_t	all = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		all |= s[i].payload_len;
+	return all <= UINT16_MAX;
 }
 
 static bool
@@ -50,8 +103,10 @@ fold(void *acc, const jj_sample *s, uint32_t n, bool whole, jj_work *w)
 	}
 	if (a->lengths == NULL)
 		return false;
-	for (uint32_t i = 0; i < n; i++)
-		add_payload(&a->payload[s[i].t_dir & 1], s[i].payload_len);
+	if (whole && are_short(s, n))
+		add_short_payloads(a->payload, s, n);
+	else
+		add_payloads(a->payload, s, n);
 	return true;
 }
 
@@ -91,23 +146,22 @@ emit_payload(const size_fold *a, jj_row *row)
 }
 
 static void
-emit_lengths(const jj_lengths *l, const jj_tally_entry *sorted, jj_row *row)
+emit_lengths(const jj_lengths *l, jj_row *row)
 {
 	static const int percent[] = {25, 50, 75, 90};
 	static const int half[] = {50};
-	uint32_t	k = l->tally.used;
 	const jj_moments *m = l->of;
 	double		variance = jj_moments_variance(&m[2]);
 	double		q[4];
 
-	jj_row_int(row, JJ_F_dominant_pkt_size, l->mode->value);
-	jj_row_double(row, JJ_F_dominant_pkt_ratio, (double) (l->mode->count[0] + l->mode->count[1]) / (double) m[2].n);
+	jj_row_int(row, JJ_F_dominant_pkt_size, l->mode);
+	jj_row_double(row, JJ_F_dominant_pkt_ratio, (double) l->mode_count / (double) m[2].n);
 	jj_row_int(row, JJ_F_pkt_len_min, m[2].min);
 	jj_row_int(row, JJ_F_pkt_len_max, m[2].max);
 	jj_row_double(row, JJ_F_pkt_len_mean, jj_moments_mean(&m[2]));
 	jj_row_double(row, JJ_F_pkt_len_std, sqrt(variance));
 	jj_row_double(row, JJ_F_pkt_len_variance, variance);
-	jj_tally_percentiles(sorted, k, JJ_DIR_BOTH, percent, 4, q);
+	jj_lengths_percentiles(l, JJ_DIR_BOTH, percent, 4, q);
 	jj_row_double(row, JJ_F_pkt_len_p25, q[0]);
 	jj_row_double(row, JJ_F_pkt_len_median, q[1]);
 	jj_row_double(row, JJ_F_pkt_len_p75, q[2]);
@@ -118,7 +172,7 @@ emit_lengths(const jj_lengths *l, const jj_tally_entry *sorted, jj_row *row)
 		jj_row_int(row, JJ_F_pkt_len_fwd_max, m[0].max);
 		jj_row_double(row, JJ_F_pkt_len_fwd_mean, jj_moments_mean(&m[0]));
 		jj_row_double(row, JJ_F_pkt_len_fwd_std, jj_moments_std(&m[0]));
-		jj_tally_percentiles(sorted, k, JJ_DIR_FWD, half, 1, q);
+		jj_lengths_percentiles(l, JJ_DIR_FWD, half, 1, q);
 		jj_row_double(row, JJ_F_pkt_len_fwd_median, q[0]);
 	}
 	if (m[1].n > 0)
@@ -127,7 +181,7 @@ emit_lengths(const jj_lengths *l, const jj_tally_entry *sorted, jj_row *row)
 		jj_row_int(row, JJ_F_pkt_len_bwd_max, m[1].max);
 		jj_row_double(row, JJ_F_pkt_len_bwd_mean, jj_moments_mean(&m[1]));
 		jj_row_double(row, JJ_F_pkt_len_bwd_std, jj_moments_std(&m[1]));
-		jj_tally_percentiles(sorted, k, JJ_DIR_BWD, half, 1, q);
+		jj_lengths_percentiles(l, JJ_DIR_BWD, half, 1, q);
 		jj_row_double(row, JJ_F_pkt_len_bwd_median, q[0]);
 	}
 }
@@ -150,15 +204,13 @@ static bool
 emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 {
 	size_fold  *a = fold;
-	const jj_tally_entry *sorted = jj_lengths_sorted(a->lengths, w);
 	double		packets = (double) (f->packets[0] + f->packets[1]);
 	double		bytes = (double) (f->bytes[0] + f->bytes[1]);
 
 	(void) state;
-	if (sorted == NULL)
+	if (!jj_lengths_finish(a->lengths, w))
 		return false;
-	jj_lengths_sum(a->lengths);
-	emit_lengths(a->lengths, sorted, row);
+	emit_lengths(a->lengths, row);
 	emit_payload(a, row);
 	jj_row_int(row, JJ_F_l7_bytes_fwd, (int64_t) f->payload[0]);
 	jj_row_int(row, JJ_F_l7_bytes_bwd, (int64_t) f->payload[1]);

@@ -9,41 +9,37 @@
 #include <math.h>
 #include <string.h>
 
+/*
+ * Room for the longest signature: 40 options of "sack," or "?254,", all
+ * quirks, and a dozen numbers.
+ */
 #define TEXT_SIZE 512
 
-typedef struct text
+/* Each of these writes at t and returns the place behind it. */
+static inline char *
+put(char *t, const char *s, size_t n)
 {
-	char		byte[TEXT_SIZE];
-	size_t		used;
-} text;
-
-/* Append what fits; a signature of any SYN does. */
-static void
-append(text *t, const char *s)
-{
-	size_t		n = strlen(s);
-
-	if (n > sizeof(t->byte) - 1 - t->used)
-		n = sizeof(t->byte) - 1 - t->used;
-	memcpy(t->byte + t->used, s, n);
-	t->used += n;
-	t->byte[t->used] = '\0';
+	memcpy(t, s, n);
+	return t + n;
 }
 
-static void
-append_number(text *t, int n)
+#define PUT(t, literal) put(t, literal, sizeof(literal) - 1)
+
+static char *
+put_number(char *t, int n)
 {
 	char		digits[12];
-	char	   *d = digits + sizeof(digits) - 1;
+	char	   *d = digits + sizeof(digits);
 	unsigned	left = n < 0 ? -(unsigned) n : (unsigned) n;
 
-	*d = '\0';
 	do
 		*--d = (char) ('0' + left % 10);
 	while ((left /= 10) > 0);
 	if (n < 0)
 		*--d = '-';
-	append(t, d);
+	while (d < digits + sizeof(digits))
+		*t++ = *d++;
+	return t;
 }
 
 static int
@@ -53,32 +49,37 @@ initial_ttl(uint8_t ttl)
 }
 
 /* "mss,sok,ts,nop,ws" */
-static void
-append_layout(text *t, const jj_tcp_options *o)
+static char *
+put_layout(char *t, const jj_tcp_options *o)
 {
-	const char *comma = "";
+	static const char name[][5] = {"eol", "nop", "mss", "ws", "sok", "sack", "", "", "ts"};
+	static const uint8_t size[] = {3, 3, 3, 2, 3, 4, 0, 0, 2};
 
 	for (unsigned i = 0; i < o->n_options; i++)
 	{
-		static const char *const name[] = {"eol", "nop", "mss", "ws", "sok", "sack", NULL, NULL, "ts"};
 		uint8_t		kind = o->kind[i];
 
-		append(t, comma);
-		if (kind < sizeof(name) / sizeof(name[0]) && name[kind] != NULL)
-			append(t, name[kind]);
+		if (i > 0)
+			*t++ = ',';
+		if (kind < sizeof(size) && size[kind] > 0)
+		{
+			memcpy(t, name[kind], 4);
+			t += size[kind];
+		}
 		else
 		{
-			append(t, "?");
-			append_number(t, kind);
+			*t++ = '?';
+			t = put_number(t, kind);
 		}
-		comma = ",";
 	}
 	if (o->padding >= 0)
 	{
-		append(t, comma);
-		append(t, "eol+");
-		append_number(t, o->padding);
+		if (o->n_options > 0)
+			*t++ = ',';
+		t = PUT(t, "eol+");
+		t = put_number(t, o->padding);
 	}
+	return t;
 }
 
 static bool
@@ -90,82 +91,76 @@ padding_is_dirty(const jj_tcp_syn *y, const jj_tcp_options *o)
 	return false;
 }
 
-static void
-append_quirks(text *t, const jj_tcp_syn *y, const jj_tcp_options *o)
+#define QUIRK(there, name) \
+	do { \
+		if (there) \
+			t = PUT(t, name ","); \
+	} while (0)
+
+static char *
+put_quirks(char *t, const jj_tcp_syn *y, const jj_tcp_options *o)
 {
+	char	   *start = t;
 	bool		v4 = y->ip_version == 4;
 	bool		df = v4 && (y->ip_flags & 2);
 	bool		ack = y->flags & JJ_TCP_ACK;
 	bool		urg = y->flags & JJ_TCP_URG;
-	const struct
-	{
-		bool		there;
-		const char *name;
-	}			quirk[] = {
-		{df, "df"},
-		{df && y->ip_id != 0, "id+"},
-		{v4 && !df && y->ip_id == 0, "id-"},
-		{(y->tos & 3) || (y->flags & (JJ_TCP_ECE | JJ_TCP_CWR)), "ecn"},
-		{v4 && (y->ip_flags & 4), "0+"},
-		{!v4 && y->flow_label != 0, "flow"},
-		{y->seq == 0, "seq-"},
-		{!ack && y->ack != 0, "ack+"},
-		{ack && y->ack == 0, "ack-"},
-		{!urg && y->urgent != 0, "uptr+"},
-		{urg, "urgf+"},
-		{y->flags & JJ_TCP_PSH, "pushf+"},
-		{o->has_ts && o->tsval == 0, "ts1-"},
-		{!ack && o->has_ts && o->tsecr != 0, "ts2+"},
-		{padding_is_dirty(y, o), "opt+"},
-		{o->has_ws && o->ws > 14, "exws"},
-		{o->bad, "bad"},
-	};
-	const char *comma = "";
 
-	for (size_t i = 0; i < sizeof(quirk) / sizeof(quirk[0]); i++)
-		if (quirk[i].there)
-		{
-			append(t, comma);
-			append(t, quirk[i].name);
-			comma = ",";
-		}
+	QUIRK(df, "df");
+	QUIRK(df && y->ip_id != 0, "id+");
+	QUIRK(v4 && !df && y->ip_id == 0, "id-");
+	QUIRK((y->tos & 3) || (y->flags & (JJ_TCP_ECE | JJ_TCP_CWR)), "ecn");
+	QUIRK(v4 && (y->ip_flags & 4), "0+");
+	QUIRK(!v4 && y->flow_label != 0, "flow");
+	QUIRK(y->seq == 0, "seq-");
+	QUIRK(!ack && y->ack != 0, "ack+");
+	QUIRK(ack && y->ack == 0, "ack-");
+	QUIRK(!urg && y->urgent != 0, "uptr+");
+	QUIRK(urg, "urgf+");
+	QUIRK(y->flags & JJ_TCP_PSH, "pushf+");
+	QUIRK(o->has_ts && o->tsval == 0, "ts1-");
+	QUIRK(!ack && o->has_ts && o->tsecr != 0, "ts2+");
+	QUIRK(padding_is_dirty(y, o), "opt+");
+	QUIRK(o->has_ws && o->ws > 14, "exws");
+	QUIRK(o->bad, "bad");
+	return t > start ? t - 1 : t;	/* without the last comma */
 }
 
 /* version:initial TTL:IP option bytes:MSS:window,scale:option layout:quirks:payload class */
-static void
-append_signature(text *t, const jj_tcp_syn *y, const jj_tcp_options *o, const char *layout)
+static char *
+put_signature(char *t, const jj_tcp_syn *y, const jj_tcp_options *o, const char *layout, size_t layout_size)
 {
 	bool		v4 = y->ip_version == 4;
 	int			mss = o->has_mss ? o->mss : 0;
 	int			mtu = mss + (v4 ? 40 : 60);
 
-	append_number(t, y->ip_version);
-	append(t, ":");
-	append_number(t, initial_ttl(y->ttl));
-	append(t, ":");
-	append_number(t, y->ip_header_len - (v4 ? 20 : 40));
-	append(t, ":");
-	append_number(t, mss);
-	append(t, ":");
+	t = put_number(t, y->ip_version);
+	*t++ = ':';
+	t = put_number(t, initial_ttl(y->ttl));
+	*t++ = ':';
+	t = put_number(t, y->ip_header_len - (v4 ? 20 : 40));
+	*t++ = ':';
+	t = put_number(t, mss);
+	*t++ = ':';
 	if (y->window != 0 && mss >= 100 && y->window % mss == 0)
 	{
-		append(t, "mss*");
-		append_number(t, y->window / mss);
+		t = PUT(t, "mss*");
+		t = put_number(t, y->window / mss);
 	}
 	else if (y->window != 0 && mss >= 100 && y->window % mtu == 0)
 	{
-		append(t, "mtu*");
-		append_number(t, y->window / mtu);
+		t = PUT(t, "mtu*");
+		t = put_number(t, y->window / mtu);
 	}
 	else
-		append_number(t, y->window);
-	append(t, ",");
-	append_number(t, o->has_ws ? o->ws : 0);
-	append(t, ":");
-	append(t, layout);
-	append(t, ":");
-	append_quirks(t, y, o);
-	append(t, y->payload ? ":+" : ":0");
+		t = put_number(t, y->window);
+	*t++ = ',';
+	t = put_number(t, o->has_ws ? o->ws : 0);
+	*t++ = ':';
+	t = put(t, layout, layout_size);
+	*t++ = ':';
+	t = put_quirks(t, y, o);
+	return put(t, y->payload ? ":+" : ":0", 2);
 }
 
 /* A stack whose SYNs, or SYN-ACKs, look so; window 0 stands for any above 1024. The first match wins. */
@@ -204,16 +199,17 @@ static const stack stacks[] = {
 };
 
 static const char *
-os_hint(const jj_tcp_syn *y, const char *layout)
+os_hint(const jj_tcp_syn *y, const char *layout, size_t size)
 {
 	bool		ack = y->flags & JJ_TCP_ACK;
+	int			ttl = initial_ttl(y->ttl);
 
 	for (size_t i = 0; i < sizeof(stacks) / sizeof(stacks[0]); i++)
 	{
 		const stack *s = &stacks[i];
 
-		if ((ack ? s->syn_ack : s->syn) && s->ttl == initial_ttl(y->ttl) && strcmp(s->layout, layout) == 0
-			&& (s->window != 0 ? y->window == s->window : y->window > 1024))
+		if ((ack ? s->syn_ack : s->syn) && s->ttl == ttl && (s->window != 0 ? y->window == s->window : y->window > 1024)
+			&& strncmp(s->layout, layout, size) == 0 && s->layout[size] == '\0')
 			return s->name;
 	}
 	return "unknown";
@@ -280,15 +276,12 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 		jj_tcp_options_parse(&o, y->raw, y->n_raw, y->size);
 		if (!o.cut)
 		{
-			text		layout;
-			text		signature;
+			char		layout[TEXT_SIZE];
+			char		signature[TEXT_SIZE];
+			size_t		size = (size_t) (put_layout(layout, &o) - layout);
 
-			layout.used = signature.used = 0;
-			layout.byte[0] = '\0';
-			append_layout(&layout, &o);
-			append_signature(&signature, y, &o, layout.byte);
-			jj_row_put(row, c->signature, signature.byte, signature.used);
-			jj_row_text(row, c->hint, os_hint(y, layout.byte));
+			jj_row_put(row, c->signature, signature, (size_t) (put_signature(signature, y, &o, layout, size) - signature));
+			jj_row_text(row, c->hint, os_hint(y, layout, size));
 		}
 		jj_row_int(row, c->window, y->window);
 		jj_row_int(row, c->ttl, y->ttl);

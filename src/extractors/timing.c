@@ -150,31 +150,26 @@ emit_direction(timing_fold *a, int dir, jj_feature min, jj_feature max, jj_featu
 	}
 }
 
-static double
-seconds_between(const jj_sample *a, const jj_sample *b)
-{
-	return (double) ((b->t_dir >> 1) - (a->t_dir >> 1)) / 1e9;
-}
-
 static void
 emit_sequences(const timing_fold *a, uint32_t length, jj_row *row)
 {
 	const jj_sample *s = a->head.sample;
 	uint32_t	n = a->head.n < length ? a->head.n : length;
 	uint32_t	gaps = a->head.n - 1;
+	double	   *gap;
 	double	   *x;
 	int32_t    *size;
 	int16_t    *direction;
 
-	x = jj_row_reserve(row, JJ_F_iat_sequence, sizeof(double) * gaps);
-	for (uint32_t i = 0; x != NULL && i < gaps; i++)
-		x[i] = seconds_between(&s[i], &s[i + 1]);
+	gap = jj_row_reserve(row, JJ_F_iat_sequence, sizeof(double) * gaps);
+	for (uint32_t i = 0; gap != NULL && i < gaps; i++)
+		gap[i] = (double) ((s[i + 1].t_dir >> 1) - (s[i].t_dir >> 1)) / 1e9;
 	x = jj_row_reserve(row, JJ_F_timestamp_sequence, sizeof(double) * n);
 	for (uint32_t i = 0; x != NULL && i < n; i++)
 		x[i] = (double) (s[i].t_dir >> 1) / 1e9;
 	x = jj_row_reserve(row, JJ_F_splt_times, sizeof(double) * n);
 	for (uint32_t i = 0; x != NULL && i < n; i++)
-		x[i] = i == 0 ? 0 : seconds_between(&s[i - 1], &s[i]);
+		x[i] = i == 0 ? 0 : (double) ((s[i].t_dir >> 1) - (s[i - 1].t_dir >> 1)) / 1e9;
 	size = jj_row_reserve(row, JJ_F_splt_lengths, sizeof(int32_t) * n);
 	for (uint32_t i = 0; size != NULL && i < n; i++)
 		size[i] = (int32_t) s[i].ip_len;

@@ -49,7 +49,11 @@ struct jj_engine
 	unsigned	n_fetch;
 	unsigned	fetch[MAX_FETCH];	/* extractors that fetch ahead */
 	calls		updates[JJ_KINDS];	/* of packets of each kind of flow */
-	size_t		fold_size;		/* 0: no extractor needs samples */
+	unsigned	n_owners;
+	unsigned	owner[MAX_ACTIVE];	/* those whose states own memory */
+	unsigned	n_folds;
+	unsigned	folds[MAX_ACTIVE];	/* those that need samples */
+	size_t		fold_size;		/* of their accumulators, 0 without any */
 	void	   *fold;			/* accumulators for flows within max_samples */
 
 	char	  **source;			/* names, by jj_flow.capture */
@@ -168,6 +172,10 @@ activate(jj_engine *e, const jj_extractor *x, size_t *record)
 			c->update[c->n] = x->update;
 			c->offset[c->n++] = e->state_offset[i];
 		}
+	if (x->free_state != NULL)
+		e->owner[e->n_owners++] = i;
+	if (x->fold_size != 0)
+		e->folds[e->n_folds++] = i;
 	e->n_active++;
 	return i;
 }
@@ -274,19 +282,26 @@ fold_of(const jj_engine *e, void *folds, unsigned i)
 static bool
 fold_samples(jj_engine *e, void *folds, const jj_flow *f, bool whole)
 {
-	for (unsigned i = 0; i < e->n_active; i++)
-		if (e->active[i]->fold_size != 0
-			&& !e->active[i]->fold(fold_of(e, folds, i), f->sample, f->n_samples, whole, &e->work))
+	for (unsigned k = 0; k < e->n_folds; k++)
+	{
+		unsigned	i = e->folds[k];
+
+		if (!e->active[i]->fold(fold_of(e, folds, i), f->sample, f->n_samples, whole, &e->work))
 			return false;
+	}
 	return true;
 }
 
 static void
 free_folds(jj_engine *e, void *folds)
 {
-	for (unsigned i = 0; i < e->n_active; i++)
+	for (unsigned k = 0; k < e->n_folds; k++)
+	{
+		unsigned	i = e->folds[k];
+
 		if (e->active[i]->free_fold != NULL)
 			e->active[i]->free_fold(fold_of(e, folds, i), &e->work.allocator);
+	}
 }
 
 static void
@@ -720,9 +735,8 @@ jj_engine_finish(jj_engine *e, jj_error *err)
 static void
 free_flow(jj_engine *e, jj_flow *f)
 {
-	for (unsigned i = 0; i < e->n_active; i++)
-		if (e->active[i]->free_state != NULL)
-			e->active[i]->free_state(state_of(e, f, i), &e->work.allocator);
+	for (unsigned k = 0; k < e->n_owners; k++)
+		e->active[e->owner[k]]->free_state(state_of(e, f, e->owner[k]), &e->work.allocator);
 	if (f->folded != NULL)
 	{
 		free_folds(e, f->folded);
@@ -757,8 +771,8 @@ emit_samples(jj_engine *e, jj_flow *f, jj_row *row)
 		memset(e->fold, 0, e->fold_size);
 	if (f->n_samples > 0)
 		good = fold_samples(e, folds, f, whole);
-	for (unsigned i = 0; good && i < e->n_active; i++)
-		good = e->active[i]->fold_size == 0 || emit_group(e, i, f, folds, row);
+	for (unsigned k = 0; good && k < e->n_folds; k++)
+		good = emit_group(e, e->folds[k], f, folds, row);
 	if (whole)
 		free_folds(e, e->fold);
 	return good;

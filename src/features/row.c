@@ -33,43 +33,23 @@ jj_row_clear(jj_row *row)
 	row->failed = false;
 }
 
-void *
-jj_row_reserve(jj_row *row, jj_feature f, size_t size)
+bool
+jj_row_grow(jj_row *row, size_t size)
 {
-	size_t		start = ((size_t) row->arena_used + 7) & ~(size_t) 7;
+	size_t		grown = 1024;
+	uint8_t    *arena;
 
-	if (!jj_row_wants(row, f))
-		return NULL;
-	if (start + size > row->arena_size || row->arena == NULL)
+	while (grown < size)
+		grown *= 2;
+	arena = grown > INT32_MAX ? NULL : jj_regrow(&row->allocator, row->arena, row->arena_used, grown);
+	if (arena == NULL)
 	{
-		size_t		grown = 1024;
-		uint8_t    *arena;
-
-		while (grown < start + size)
-			grown *= 2;
-		arena = grown > INT32_MAX ? NULL : jj_regrow(&row->allocator, row->arena, row->arena_used, grown);
-		if (arena == NULL)
-		{
-			row->failed = true;
-			return NULL;
-		}
-		row->arena = arena;
-		row->arena_size = (uint32_t) grown;
+		row->failed = true;
+		return false;
 	}
-	row->arena_used = (uint32_t) (start + size);
-	row->value[f].bytes.offset = (uint32_t) start;
-	row->value[f].bytes.size = (uint32_t) size;
-	jj_set_add(&row->present, f);
-	return row->arena + start;
-}
-
-void
-jj_row_put(jj_row *row, jj_feature f, const void *bytes, size_t size)
-{
-	void	   *to = jj_row_reserve(row, f, size);
-
-	if (to != NULL && size > 0)
-		memcpy(to, bytes, size);
+	row->arena = arena;
+	row->arena_size = (uint32_t) grown;
+	return true;
 }
 
 void

@@ -7,6 +7,7 @@
 #include "features/base.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef enum jj_group
 {
@@ -180,11 +181,36 @@ jj_row_time(jj_row *row, jj_feature f, int64_t ns)
 	jj_row_int(row, f, ns / 1000 - (ns % 1000 < 0));
 }
 
-extern void jj_row_put(jj_row *row, jj_feature f, const void *bytes, size_t size);
-extern void jj_row_text(jj_row *row, jj_feature f, const char *text);
+/* Make room for so many bytes in the arena; false without memory. */
+extern bool jj_row_grow(jj_row *row, size_t size);
 
 /* Room for size bytes of feature f, to be filled by the caller; NULL if f is not wanted or without memory. Aligned to 8. */
-extern void *jj_row_reserve(jj_row *row, jj_feature f, size_t size);
+static inline void *
+jj_row_reserve(jj_row *row, jj_feature f, size_t size)
+{
+	size_t		start = ((size_t) row->arena_used + 7) & ~(size_t) 7;
+
+	if (!jj_row_wants(row, f))
+		return NULL;
+	if (JJ_UNLIKELY(start + size > row->arena_size || row->arena == NULL) && !jj_row_grow(row, start + size))
+		return NULL;
+	row->arena_used = (uint32_t) (start + size);
+	row->value[f].bytes.offset = (uint32_t) start;
+	row->value[f].bytes.size = (uint32_t) size;
+	jj_set_add(&row->present, f);
+	return row->arena + start;
+}
+
+static inline void
+jj_row_put(jj_row *row, jj_feature f, const void *bytes, size_t size)
+{
+	void	   *to = jj_row_reserve(row, f, size);
+
+	if (to != NULL && size > 0)
+		memcpy(to, bytes, size);
+}
+
+extern void jj_row_text(jj_row *row, jj_feature f, const char *text);
 
 /* Of the value reserved last, only the first size bytes are used. */
 static inline void

@@ -82,12 +82,6 @@ jj_moments_of(jj_moments *m, const int64_t *v, size_t n)
 }
 
 double
-jj_moments_mean(const jj_moments *m)
-{
-	return jj_u128_double(m->sum) / (double) m->n;
-}
-
-double
 jj_moments_variance(const jj_moments *m)
 {
 	uint64_t	rest;
@@ -162,6 +156,8 @@ compare_int64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+#define FEW_VALUES 24			/* quicker sorted than selected from */
+
 static void
 insertion_sort(int64_t *v, size_t n)
 {
@@ -209,7 +205,7 @@ select_ranks(int64_t *v, size_t lo, size_t hi, const size_t *rank, size_t k, int
 		size_t		middle;
 		int64_t		pivot;
 
-		if (n <= 24)
+		if (n <= FEW_VALUES)
 		{
 			insertion_sort(v + lo, n);
 			return;
@@ -252,8 +248,24 @@ select_ranks(int64_t *v, size_t lo, size_t hi, const size_t *rank, size_t k, int
 
 #define MAX_PERCENTILES 8
 
-void
-jj_percentiles(int64_t *v, size_t n, const int *percent, size_t k, double *out)
+/* The percentile of n values whose places are those in ascending order, at least around it. */
+static inline double
+percentile_at(const int64_t *v, size_t n, int percent)
+{
+	size_t		h = (n - 1) * (size_t) percent;
+	size_t		lo = h / 100;
+	unsigned	part = (unsigned) (h % 100);
+	int64_t		a = v[lo];
+	int64_t		b = part != 0 ? v[lo + 1] : a;
+
+	/* a + (b - a) part / 100, exact while 100 times the values fit */
+	if (b < INT64_MAX / 100)
+		return (double) (a * (int64_t) (100 - part) + b * (int64_t) part) / 100;
+	return (double) a + (double) (b - a) * part / 100;
+}
+
+static void
+select_percentiles(int64_t *v, size_t n, const int *percent, size_t k)
 {
 	size_t		rank[2 * MAX_PERCENTILES] = {0};
 	size_t		ranks = 0;
@@ -270,20 +282,17 @@ jj_percentiles(int64_t *v, size_t n, const int *percent, size_t k, double *out)
 				rank[ranks++] = r;
 	}
 	select_ranks(v, 0, n, rank, ranks, depth);
-	for (size_t i = 0; i < k && i < MAX_PERCENTILES; i++)
-	{
-		size_t		h = (n - 1) * (size_t) percent[i];
-		size_t		lo = h / 100;
-		unsigned	part = (unsigned) (h % 100);
-		int64_t		a = v[lo];
-		int64_t		b = part != 0 ? v[lo + 1] : a;
+}
 
-		/* a + (b - a) part / 100, exact while 100 times the values fit */
-		if (b < INT64_MAX / 100)
-			out[i] = (double) (a * (int64_t) (100 - part) + b * (int64_t) part) / 100;
-		else
-			out[i] = (double) a + (double) (b - a) * part / 100;
-	}
+void
+jj_percentiles(int64_t *v, size_t n, const int *percent, size_t k, double *out)
+{
+	if (n <= FEW_VALUES)
+		insertion_sort(v, n);
+	else
+		select_percentiles(v, n, percent, k);
+	for (size_t i = 0; i < k && i < MAX_PERCENTILES; i++)
+		out[i] = percentile_at(v, n, percent[i]);
 }
 
 static unsigned

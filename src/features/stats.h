@@ -64,6 +64,8 @@ jj_u128_sub(jj_u128 a, jj_u128 b)
 static inline double
 jj_u128_double(jj_u128 a)
 {
+	if (JJ_LIKELY(a.hi == 0 && a.lo <= INT64_MAX))
+		return (double) (int64_t) a.lo;
 	return (double) a.hi * 18446744073709551616.0 + (double) a.lo;
 }
 
@@ -99,7 +101,12 @@ extern void jj_moments_add_many(jj_moments *m, int64_t v, uint64_t count);
 extern void jj_moments_of(jj_moments *m, const int64_t *v, size_t n);
 
 /* Mean, population variance and population standard deviation of n > 0 values. */
-extern double jj_moments_mean(const jj_moments *m);
+static inline double
+jj_moments_mean(const jj_moments *m)
+{
+	return jj_u128_double(m->sum) / (double) m->n;
+}
+
 extern double jj_moments_variance(const jj_moments *m);
 extern double jj_moments_std(const jj_moments *m);
 
