@@ -517,25 +517,6 @@ jj_tally_moments(const jj_tally *t, jj_moments m[3])
 	m[2] = jj_moments_join(&m[0], &m[1]);
 }
 
-const jj_tally_entry *
-jj_tally_mode(const jj_tally *t)
-{
-	const jj_tally_entry *mode = &t->entry[0];
-	uint64_t	best = mode->count[0] + mode->count[1];
-
-	for (uint32_t i = 1; i < t->used; i++)
-	{
-		uint64_t	n = t->entry[i].count[0] + t->entry[i].count[1];
-
-		if (n > best)
-		{
-			mode = &t->entry[i];
-			best = n;
-		}
-	}
-	return mode;
-}
-
 static int
 compare_entries(const void *a, const void *b)
 {

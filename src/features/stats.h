@@ -176,9 +176,6 @@ extern void jj_tally_free(jj_tally *t, const jj_allocator *a);
 /* Moments of the values of class 0, of class 1, and of both. */
 extern void jj_tally_moments(const jj_tally *t, jj_moments m[3]);
 
-/* The value that came most often, of several the one that came first. t->used > 0. */
-extern const jj_tally_entry *jj_tally_mode(const jj_tally *t);
-
 /* Copy the used entries to out (room for t->used), ascending by value. */
 extern void jj_tally_sorted(const jj_tally *t, jj_tally_entry *out);
 
