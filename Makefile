@@ -56,8 +56,12 @@ build/generate: $(GENERATOR_SRC) src/features/registry.c $(SRC_HEADERS)
 	@mkdir -p build
 	$(CC) $(WARNINGS) $(WERROR) -O1 -Isrc -o $@ $(GENERATOR_SRC) src/features/registry.c
 
-$(DATA_built): sql/joyfuljay.sql.in build/generate
-	build/generate sql <$< >$@.new
+# the install script's parts, in this order
+SQL_PARTS = joyfuljay
+SQL_FILES = $(SQL_PARTS:%=sql/%.sql.in)
+
+$(DATA_built): $(SQL_FILES) Makefile build/generate
+	cat $(SQL_FILES) | build/generate sql >$@.new
 	mv $@.new $@
 
 FEATURES.md: build/generate

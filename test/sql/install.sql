@@ -1,4 +1,4 @@
--- the extension: its objects, their properties, and that it goes away and moves without a trace
+-- the extension: its objects, their properties, and that it goes away without a trace
 SET client_min_messages = warning;
 DROP EXTENSION IF EXISTS joyfuljay;
 RESET client_min_messages;
@@ -25,21 +25,26 @@ WHERE attname IS DISTINCT FROM name OR format_type(atttypid, NULL) IS DISTINCT F
 SELECT attname, format_type(atttypid, NULL) AS type, col_description(attrelid, attnum) AS comment
 FROM pg_attribute WHERE attrelid = 'jj_flow'::regclass AND attname IN ('src_ip', 'duration', 'iat_mean');
 
--- nothing here may be called by way of a search path
+-- nothing here depends on the caller's search path
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = prolang
-WHERE proname ~ '^jj_' AND lanname <> 'c';
+WHERE proname ~ '^jj_' AND lanname <> 'c' AND prosqlbody IS NULL AND NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c ~ '^search_path=');
 
 -- somewhere else
 CREATE SCHEMA jj_elsewhere;
-ALTER EXTENSION joyfuljay SET SCHEMA jj_elsewhere;
+DROP EXTENSION joyfuljay;
+CREATE EXTENSION joyfuljay SCHEMA jj_elsewhere;
 SELECT count(*) FROM jj_elsewhere.jj_features;
 SELECT count(*) FROM jj_elsewhere.jj_settings;
 SELECT count(*) FROM jj_elsewhere.jj_extract('\xd4c3b2a1020004000000000000000000ffff000001000000'::bytea);
 DROP EXTENSION joyfuljay;
 SELECT count(*) FROM pg_proc WHERE proname ~ '^jj_';
-CREATE EXTENSION joyfuljay SCHEMA jj_elsewhere;
-DROP EXTENSION joyfuljay;
+SELECT count(*) FROM pg_namespace WHERE nspname = 'joyfuljay';
 DROP SCHEMA jj_elsewhere;
+-- in the schema that its tables have anyway
+CREATE SCHEMA joyfuljay;
+CREATE EXTENSION joyfuljay SCHEMA joyfuljay;
+DROP EXTENSION joyfuljay;
+DROP SCHEMA joyfuljay;
 
 SELECT name, default_version, comment FROM pg_available_extensions WHERE name = 'joyfuljay';
 CREATE EXTENSION joyfuljay;
