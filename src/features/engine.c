@@ -727,6 +727,17 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 }
 
 jj_code
+jj_engine_advance(jj_engine *e, int64_t now, jj_error *err)
+{
+	jj_table   *t = &e->table;
+
+	jj_table_clock(t, now);
+	if (t->early.count > 0)
+		jj_early_expire(&t->early, t->clock, t->early_life, 0);
+	return add_due(e, 0) && jj_table_advance(t, now) ? JJ_OK : out_of_memory(err);
+}
+
+jj_code
 jj_engine_finish(jj_engine *e, jj_error *err)
 {
 	return release_early(e) && jj_table_finish(&e->table) ? JJ_OK : out_of_memory(err);

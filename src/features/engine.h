@@ -104,6 +104,14 @@ extern jj_code jj_engine_source(jj_engine *e, const char *name, bool fresh, jj_e
 /* Take n <= JJ_BATCH frames in capture order; their bytes are not needed afterwards. */
 extern jj_code jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err);
 
+/*
+ * For live captures: time has come to now (ns since the epoch) and no frame
+ * of an earlier time is expected. Flows past their timeouts and fragments that
+ * have waited long enough end, as they would with a frame of that time. Rows
+ * are the same as without; they come sooner.
+ */
+extern jj_code jj_engine_advance(jj_engine *e, int64_t now, jj_error *err);
+
 /* What became of a frame. */
 typedef struct jj_observation
 {

@@ -1,7 +1,7 @@
 /*
  * When flows end by time, and the order in which ended flows come out.
  *
- * Expiry follows packet time. The low-water mark is the smallest time of the
+ * Expiry follows packet time, or the time that a live capture has come to. The low-water mark is the smallest time of the
  * last few thousand frames: for a capture in order that is a little in the
  * past, and packets out of order within that window still find their flow.
  * Each flow's own timeouts are tested exactly when its next packet arrives.
@@ -87,14 +87,38 @@ release(jj_table *t, int64_t mark)
 	return true;
 }
 
+/* End what is past its time at mark, and let out what can't be preceded any more. */
+static bool
+expire_and_release(jj_table *t, int64_t mark)
+{
+	mark = mark_of_early(t, mark);
+	if (!jj_table_expire(t, mark))
+		return false;
+
+	/* an idle flow behind a lingering one in the list may still end up to JJ_LINGER before mark */
+	return release(t, t->options.flow_timeout < JJ_LINGER ? jj_time_diff(mark, JJ_LINGER) : mark);
+}
+
+void
+jj_table_clock(jj_table *t, int64_t ts)
+{
+	if (!t->clock_set || ts > t->clock)
+		t->clock = ts;
+	t->clock_set = true;
+}
+
+bool
+jj_table_advance(jj_table *t, int64_t now)
+{
+	return expire_and_release(t, now);
+}
+
 bool
 jj_table_tick(jj_table *t, int64_t ts)
 {
 	int64_t		mark;
 
-	if (!t->clock_set || ts > t->clock)
-		t->clock = ts;
-	t->clock_set = true;
+	jj_table_clock(t, ts);
 	if (t->block_frames++ == 0 || ts < t->block_min[0])
 		t->block_min[0] = ts;
 	if (t->block_frames < JJ_EXPIRY_BLOCK)
@@ -110,12 +134,7 @@ jj_table_tick(jj_table *t, int64_t ts)
 	if (++t->blocks < JJ_EXPIRY_BLOCKS)
 		return true;
 	t->blocks = JJ_EXPIRY_BLOCKS;
-	mark = mark_of_early(t, mark);
-	if (!jj_table_expire(t, mark))
-		return false;
-
-	/* an idle flow behind a lingering one in the list may still end up to JJ_LINGER before mark */
-	return release(t, t->options.flow_timeout < JJ_LINGER ? jj_time_diff(mark, JJ_LINGER) : mark);
+	return expire_and_release(t, mark);
 }
 
 const jj_flow *

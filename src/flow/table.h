@@ -71,7 +71,7 @@ typedef struct jj_table
 	uint32_t	ready_count;
 	uint32_t	ready_room;
 
-	int64_t		clock;			/* largest time of any frame */
+	int64_t		clock;			/* largest time of any frame, or of jj_table_clock */
 	int64_t		now;			/* the clock at the frame of the packet in jj_table_add */
 	bool		clock_set;
 	int64_t		block_min[JJ_EXPIRY_BLOCKS + 1];	/* smallest time in each of the last blocks of frames */
@@ -94,6 +94,12 @@ jj_table_flow(const jj_table *t, uint32_t i)
 /* record_size: bytes of a jj_flow and the extractor states behind it. False without memory. */
 extern bool jj_table_init(jj_table *t, const jj_options *o, size_t record_size, const jj_allocator *a, jj_bulk *bulk, jj_counters *c);
 extern void jj_table_free(jj_table *t);
+
+/* The clock has come to ts; it never goes back. */
+extern void jj_table_clock(jj_table *t, int64_t ts);
+
+/* No packet before now will come: end what is past its time then. False without memory. */
+extern bool jj_table_advance(jj_table *t, int64_t now);
 
 /* Note the time of a frame, also of one without a packet. False without memory. */
 extern bool jj_table_tick(jj_table *t, int64_t ts);
