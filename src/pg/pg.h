@@ -222,6 +222,9 @@ extern Datum jj_call_function(FunctionCallInfo fcinfo, Oid type, jj_capture_func
 
 /* ---- row.c: rows to tuples */
 
+/* The OID of a column's type. */
+extern Oid jj_type_oid(jj_type type);
+
 /* Where the columns lie in the row type jj_flow, by jj_map_columns. */
 extern void jj_row_map(TupleDesc desc, int column[JJ_FEATURES]);
 

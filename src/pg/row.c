@@ -36,6 +36,12 @@ static const Oid type_oid[] = {
 	[JJ_INET_ARRAY] = INETARRAYOID,
 };
 
+Oid
+jj_type_oid(jj_type type)
+{
+	return type_oid[type];
+}
+
 void
 jj_map_columns(TupleDesc desc, const char *type, const char *const *names, const jj_type *types, int n, int *column)
 {
