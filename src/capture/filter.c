@@ -52,6 +52,28 @@ link_to_dlt(uint32_t link)
 	}
 }
 
+uint32_t
+jj_link_of_dlt(int dlt)
+{
+	switch (dlt)
+	{
+		case DLT_RAW:
+			return 101;
+		case DLT_ATM_RFC1483:
+			return 100;
+		case DLT_SLIP_BSDOS:
+			return 102;
+		case DLT_PPP_BSDOS:
+			return 103;
+#ifdef DLT_ATM_CLIP
+		case DLT_ATM_CLIP:
+			return 106;
+#endif
+		default:
+			return (uint32_t) dlt;
+	}
+}
+
 /* Bytes of a text that fit in a message, without half a UTF-8 character at the end. */
 static int
 fitting(const char *text, size_t room)
@@ -64,29 +86,31 @@ fitting(const char *text, size_t room)
 	return (int) n;
 }
 
+jj_code
+jj_filter_refused(jj_error *err, const char *expression, uint32_t link, const char *text)
+{
+	const char *name = pcap_datalink_val_to_name(link_to_dlt(link));
+	const int	shown = fitting(expression, SHOWN);
+
+	jj_fail(err, JJ_ERR_FILTER, "filter \"%.*s%s\" does not compile for link type %" PRIu32 "%s%s%s: %.*s",
+			shown, expression, expression[shown] != '\0' ? "..." : "", link,
+			name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "",
+			fitting(text, 110), text);
+	jj_hint(err, "The manual page pcap-filter(7) describes the expressions.");
+	return JJ_ERR_FILTER;
+}
+
 static jj_code
 compile(jj_filter *f, uint32_t link, program *p, jj_error *err)
 {
-	const int	dlt = link_to_dlt(link);
-	const char *name = pcap_datalink_val_to_name(dlt);
-	pcap_t	   *pcap = pcap_open_dead(dlt, JJ_MAX_RECORD);
-	const char *expression = f->expression;
+	pcap_t	   *pcap = pcap_open_dead(link_to_dlt(link), JJ_MAX_RECORD);
 
 	if (pcap == NULL)
 		return jj_fail(err, JJ_ERR_NOMEM, "out of memory for a filter");
-	p->compiled = pcap_compile(pcap, &p->code, expression, 1, PCAP_NETMASK_UNKNOWN) == 0;
+	p->compiled = pcap_compile(pcap, &p->code, f->expression, 1, PCAP_NETMASK_UNKNOWN) == 0;
 	p->link = link;
 	if (!p->compiled)
-	{
-		const char *text = pcap_geterr(pcap);
-		const int	shown = fitting(expression, SHOWN);
-
-		jj_fail(err, JJ_ERR_FILTER, "filter \"%.*s%s\" does not compile for link type %" PRIu32 "%s%s%s: %.*s",
-				shown, expression, expression[shown] != '\0' ? "..." : "", link,
-				name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "",
-				fitting(text, 110), text);
-		jj_hint(err, "The manual page pcap-filter(7) describes the expressions.");
-	}
+		jj_filter_refused(err, f->expression, link, pcap_geterr(pcap));
 	pcap_close(pcap);
 	return p->compiled ? JJ_OK : JJ_ERR_FILTER;
 }

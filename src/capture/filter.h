@@ -26,4 +26,10 @@ extern jj_code jj_filter_frame(jj_filter *f, const jj_frame *frame, bool *pass, 
 
 extern void jj_filter_close(jj_filter *f);
 
+/* LINKTYPE_ number, as files have it, of libpcap's own DLT_ number. */
+extern uint32_t jj_link_of_dlt(int dlt);
+
+/* JJ_ERR_FILTER: the expression does not compile for a link type, and what libpcap says of it. */
+extern jj_code jj_filter_refused(jj_error *err, const char *expression, uint32_t link, const char *text);
+
 #endif

@@ -31,7 +31,10 @@ typedef enum jj_code
 	JJ_ERR_FORMAT,				/* not a capture, or a header that can't be used */
 	JJ_ERR_LINK,				/* link type not supported */
 	JJ_ERR_FILTER,				/* BPF expression does not compile */
-	JJ_ERR_ARGUMENT				/* a value out of its range */
+	JJ_ERR_ARGUMENT,			/* a value out of its range */
+	JJ_ERR_PERMISSION,			/* the system does not allow it */
+	JJ_ERR_DEVICE,				/* there is no such interface, or not any more */
+	JJ_ERR_DOWN					/* the interface is down */
 } jj_code;
 
 #define JJ_MESSAGE_SIZE 256

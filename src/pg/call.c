@@ -118,6 +118,15 @@ jj_raise(const jj_error *error, const jj_source *source)
 		case JJ_ERR_ARGUMENT:
 			code = ERRCODE_INVALID_PARAMETER_VALUE;
 			break;
+		case JJ_ERR_PERMISSION:
+			code = ERRCODE_INSUFFICIENT_PRIVILEGE;
+			break;
+		case JJ_ERR_DEVICE:
+			code = ERRCODE_UNDEFINED_OBJECT;
+			break;
+		case JJ_ERR_DOWN:
+			code = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+			break;
 	}
 	errno = error->sys_errno;
 	ereport(ERROR,
