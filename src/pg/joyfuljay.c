@@ -1,7 +1,7 @@
 /*
  * The module: loading.
  */
-#include "pg/pg.h"
+#include "pg/insert.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
 PG_MODULE_MAGIC_EXT(.name = "joyfuljay", .version = JJ_VERSION);
@@ -17,4 +17,5 @@ _PG_init(void)
 	jj_settings_init();
 	jj_scan_init();
 	jj_plan_init();
+	jj_insert_scan_init();
 }

@@ -1,0 +1,63 @@
+/*
+ * Finished flows into a table, by
+ *
+ *     INSERT INTO target (columns) SELECT columns FROM joyfuljay.finished_flows()
+ *
+ * through SPI, so that triggers, partitions, constraints, row security,
+ * generated and identity columns work as for any INSERT. The function, planned
+ * as a custom scan (insert_scan.c), pulls its rows one by one from the caller's
+ * jj_row_source; nothing is kept beyond the row that is being inserted.
+ *
+ *     target = jj_target_open(relid);
+ *     writer = jj_writer_begin(target);
+ *     for each transaction
+ *         rows = jj_writer_write(writer, &source, run);    -- until source.next gives NULL
+ *     jj_writer_end(writer);
+ */
+#ifndef JJ_INSERT_H
+#define JJ_INSERT_H
+
+#include "pg/pg.h"
+#include "pg/target.h"
+
+/* Put it first into a struct of your own. */
+typedef struct jj_row_source
+{
+	/*
+	 * The next row, or NULL: this statement gets no more. The row is valid until
+	 * the next call. Must check for interrupts. Is called in a short-lived memory
+	 * context. It may raise errors, which end the INSERT.
+	 */
+	const jj_row *(*next) (struct jj_row_source *source);
+} jj_row_source;
+
+typedef struct jj_writer jj_writer;
+
+/*
+ * Prepare the INSERT; needs a transaction. The writer lives in the current memory
+ * context, beyond transactions, until jj_writer_end; if it is not called, as
+ * after an error, when that memory context ends. It depends on the names of the
+ * table and its columns: open another when these may have changed.
+ */
+extern jj_writer *jj_writer_begin(const jj_target *target);
+
+/*
+ * Insert what the source gives, as the current user; needs a transaction. SPI
+ * need not be connected. Column run, if there is one, gets the number. Returns the
+ * number of rows inserted, which triggers may have made smaller than the number
+ * of rows given. Errors are those of INSERT and of the source; after one the
+ * writer can be used again, in the next transaction or behind the rolled back
+ * subtransaction.
+ */
+extern uint64 jj_writer_write(jj_writer *writer, jj_row_source *source, int64 run);
+
+extern void jj_writer_end(jj_writer *writer);
+
+/* ---- between insert.c and insert_scan.c */
+
+/* The source of the INSERT that is about to run; NULL if there is none, or if it was taken already. */
+extern jj_row_source *jj_writer_take_source(void);
+
+extern void jj_insert_scan_init(void);
+
+#endif
