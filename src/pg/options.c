@@ -1,66 +1,10 @@
 /*
- * The options of jj_extract and the settings joyfuljay.*, their defaults, from
- * one table.
+ * The options of jj_extract and the settings joyfuljay.*, their defaults.
  */
 #include "pg/pg.h"
 
 #include "utils/builtins.h"
 #include "utils/numeric.h"
-
-typedef enum option_id
-{
-	FLOW_TIMEOUT,
-	ACTIVE_TIMEOUT,
-	FLOW_END,
-	MAX_CONCURRENT_FLOWS,
-	EVICTION,
-	TUNNELS,
-	VLAN_IN_KEY,
-	DEFRAGMENT,
-	BURST_THRESHOLD,
-	MAX_SEQUENCE,
-	MAX_SAMPLES,
-	ENTROPY_SAMPLE,
-	STREAM_BYTES,
-	SAMPLING_RATE,
-	SAMPLING_SEED,
-	CONTINUE,
-	FEATURES,
-	OPTIONS
-} option_id;
-
-typedef enum option_kind
-{
-	KIND_DURATION,				/* setting is a string */
-	KIND_MILLISECONDS,			/* setting is a real in ms */
-	KIND_INT,
-	KIND_UNSIGNED,				/* 64 bits; setting is a string */
-	KIND_REAL,
-	KIND_BOOL,
-	KIND_ENUM,
-	KIND_FEATURES				/* setting is a string */
-} option_kind;
-
-/* A value of an option; which member follows from the kind. */
-typedef struct option_value
-{
-	int64		ns;
-	uint64		u;				/* also of KIND_BOOL and KIND_ENUM */
-	double		d;
-	jj_feature_set set;
-} option_value;
-
-typedef struct option
-{
-	const char *name;
-	option_kind kind;
-	double		min;			/* of KIND_INT, KIND_REAL and KIND_MILLISECONDS */
-	double		max;
-	const struct config_enum_entry *labels;
-	const char *unit;
-	const char *meaning;
-	GucStringCheckHook check;	/* of settings that are strings */
-} option;
 
 /* What the settings hold, and the values they start with. */
 typedef struct setting
@@ -72,304 +16,91 @@ typedef struct setting
 	char	   *initial;
 } setting;
 
-static const struct config_enum_entry flow_end_labels[] = {
-	{"tcp_close", JJ_FLOW_END_TCP_CLOSE, false},
-	{"fin_rst", JJ_FLOW_END_FIN_RST, false},
-	{"timeout", JJ_FLOW_END_TIMEOUT, false},
-	{NULL, 0, false}
-};
-
-static const struct config_enum_entry eviction_labels[] = {
-	{"lru", JJ_EVICT_LRU, false},
-	{"oldest", JJ_EVICT_OLDEST, false},
-	{NULL, 0, false}
-};
-
-static const struct config_enum_entry tunnel_labels[] = {
-	{"inner", true, false},
-	{"outer", false, false},
-	{NULL, 0, false}
-};
-
 static bool check_flow_timeout(char **text, void **extra, GucSource source);
 static bool check_active_timeout(char **text, void **extra, GucSource source);
 static bool check_sampling_seed(char **text, void **extra, GucSource source);
 static bool check_features(char **text, void **extra, GucSource source);
 
-static const option table[OPTIONS] = {
-	[FLOW_TIMEOUT] = {"flow_timeout", KIND_DURATION, .unit = "s", .check = check_flow_timeout,
-	.meaning = "Idle time after which a flow has ended; a later packet starts a new one."},
-	[ACTIVE_TIMEOUT] = {"active_timeout", KIND_DURATION, .unit = "s", .check = check_active_timeout,
-	.meaning = "Age at which a flow is cut, however busy."},
-	[FLOW_END] = {"flow_end", KIND_ENUM, .labels = flow_end_labels,
-	.meaning = "What ends a TCP flow: tcp_close = both FINs acknowledged, or RST, and 5 s for stragglers; fin_rst = the first FIN or RST; timeout = timeouts alone."},
-	[MAX_CONCURRENT_FLOWS] = {"max_concurrent_flows", KIND_INT, 0, INT_MAX, .unit = "flows",
-	.meaning = "Most flows open at a time; 0 = no limit. Beyond it a flow is evicted for each new one."},
-	[EVICTION] = {"flow_eviction_strategy", KIND_ENUM, .labels = eviction_labels,
-	.meaning = "Which flow is evicted: lru = the one idle for longest, oldest = the one that began first."},
-	[TUNNELS] = {"tunnels", KIND_ENUM, .labels = tunnel_labels,
-	.meaning = "Flows of the innermost or of the outermost IP packet."},
-	[VLAN_IN_KEY] = {"vlan_in_key", KIND_BOOL,
-	.meaning = "Whether packets of different VLANs are of different flows."},
-	[DEFRAGMENT] = {"defragment", KIND_BOOL,
-	.meaning = "Whether later IP fragments join the flow of their first fragment."},
-	[BURST_THRESHOLD] = {"burst_threshold_ms", KIND_MILLISECONDS, 0.001, 3600000, .unit = "ms",
-	.meaning = "Gap between packets that ends a burst."},
-	[MAX_SEQUENCE] = {"max_sequence_length", KIND_INT, 0, JJ_MAX_SEQUENCE, .unit = "packets",
-	.meaning = "Most packets in the sequence columns; 0 = these columns are NULL."},
-	[MAX_SAMPLES] = {"max_samples_per_flow", KIND_INT, JJ_MIN_SAMPLES, JJ_MAX_SAMPLES, .unit = "packets",
-	.meaning = "Packets per flow up to which quantiles are exact; beyond, those of times come from a sketch (error at most 1/128)."},
-	[ENTROPY_SAMPLE] = {"entropy_sample_bytes", KIND_INT, 1, JJ_MAX_ENTROPY_SAMPLE, .unit = "bytes",
-	.meaning = "Payload bytes of each direction from which the entropy columns are computed."},
-	[STREAM_BYTES] = {"stream_bytes", KIND_INT, 0, JJ_MAX_STREAM, .unit = "bytes",
-	.meaning = "Payload bytes of each direction of a TCP flow that are held behind a gap until it is filled."},
-	[SAMPLING_RATE] = {"sampling_rate", KIND_REAL, 1e-9, 1,
-	.meaning = "Share of flows to keep, chosen by a hash of the flow's key."},
-	[SAMPLING_SEED] = {"sampling_seed", KIND_UNSIGNED, .check = check_sampling_seed,
-	.meaning = "Another seed keeps other flows; the same seed always the same."},
-	[CONTINUE] = {"continue", KIND_BOOL,
-	.meaning = "Whether flows go on from one file to the next of the same call."},
-	[FEATURES] = {"features", KIND_FEATURES, .check = check_features,
-	.meaning = "Columns to compute, as names of columns, groups or profiles; the others are NULL and cost nothing."},
+/* of settings that are strings */
+static const GucStringCheckHook check_hook[JJ_OPTIONS] = {
+	[JJ_O_FLOW_TIMEOUT] = check_flow_timeout,
+	[JJ_O_ACTIVE_TIMEOUT] = check_active_timeout,
+	[JJ_O_SAMPLING_SEED] = check_sampling_seed,
+	[JJ_O_FEATURES] = check_features,
 };
 
-static setting settings[OPTIONS];
+static setting settings[JJ_OPTIONS];
 
 #define MILLISECOND (JJ_SECOND / 1000)
 
-/* The default of an option as text, by the engine's defaults. */
+/* The same texts, palloc'd. */
 static char *
-initial_text(option_id id)
+initial_text(jj_option_id id)
 {
-	jj_options	o;
+	jj_option_text t;
 
-	jj_options_default(&o);
-	switch (id)
-	{
-		case FLOW_TIMEOUT:
-			return psprintf(INT64_FORMAT "s", (int64) (o.flow_timeout / JJ_SECOND));
-		case ACTIVE_TIMEOUT:
-			return o.active_timeout == JJ_INFINITE ? pstrdup("infinity") : psprintf(INT64_FORMAT "s", (int64) (o.active_timeout / JJ_SECOND));
-		case FLOW_END:
-			return pstrdup(flow_end_labels[o.flow_end].name);
-		case MAX_CONCURRENT_FLOWS:
-			return psprintf("%u", o.max_concurrent_flows);
-		case EVICTION:
-			return pstrdup(eviction_labels[o.eviction].name);
-		case TUNNELS:
-			return pstrdup(o.inner_tunnels ? "inner" : "outer");
-		case VLAN_IN_KEY:
-			return pstrdup(o.vlan_in_key ? "on" : "off");
-		case DEFRAGMENT:
-			return pstrdup(o.defragment ? "on" : "off");
-		case BURST_THRESHOLD:
-			return psprintf("%g", (double) o.burst_threshold / MILLISECOND);
-		case MAX_SEQUENCE:
-			return psprintf("%u", o.max_sequence_length);
-		case MAX_SAMPLES:
-			return psprintf("%u", o.max_samples);
-		case ENTROPY_SAMPLE:
-			return psprintf("%u", o.entropy_sample_bytes);
-		case STREAM_BYTES:
-			return psprintf("%u", o.stream_bytes);
-		case SAMPLING_RATE:
-			return psprintf("%g", o.sampling_rate);
-		case SAMPLING_SEED:
-			return psprintf(UINT64_FORMAT, (uint64) o.sampling_seed);
-		case CONTINUE:
-			return pstrdup("off");
-		case FEATURES:
-			return pstrdup("all");
-		case OPTIONS:
-			break;
-	}
-	pg_unreachable();
+	jj_option_initial(id, &t);
+	return pstrdup(t.text);
 }
 
-/* What values an option takes, as text. */
 static char *
-range_text(const option *o)
+range_text(const jj_option *o)
 {
-	StringInfoData labels;
+	jj_option_text t;
 
-	switch (o->kind)
-	{
-		case KIND_DURATION:
-			return pstrdup("0 .. infinity");
-		case KIND_INT:
-		case KIND_REAL:
-		case KIND_MILLISECONDS:
-			return psprintf("%.10g .. %.10g", o->min, o->max);
-		case KIND_UNSIGNED:
-			return psprintf("0 .. " UINT64_FORMAT, PG_UINT64_MAX);
-		case KIND_BOOL:
-			return pstrdup("on, off");
-		case KIND_FEATURES:
-			return pstrdup("columns, groups, profiles (JJ-CORE, JJ-EXTENDED, JJ-EXPERIMENTAL), all");
-		case KIND_ENUM:
-			break;
-	}
-	initStringInfo(&labels);
-	for (const struct config_enum_entry *e = o->labels; e->name != NULL; e++)
-		appendStringInfo(&labels, "%s%s", e == o->labels ? "" : ", ", e->name);
-	return labels.data;
+	jj_option_range(o, &t);
+	return pstrdup(t.text);
 }
 
-/* How to write a value of an option. */
 static char *
-value_hint(const option *o)
+value_hint(const jj_option *o)
 {
-	switch (o->kind)
-	{
-		case KIND_DURATION:
-			return pstrdup(JJ_DURATION_HINT);
-		case KIND_MILLISECONDS:
-			return pstrdup("Give a number of milliseconds, or a number with a unit (ns, us, ms, s, min, h).");
-		case KIND_INT:
-		case KIND_UNSIGNED:
-			return psprintf("Give a whole number (%s).", range_text(o));
-		case KIND_REAL:
-			return psprintf("Give a number (%s).", range_text(o));
-		case KIND_BOOL:
-			return pstrdup("Give true or false.");
-		case KIND_ENUM:
-			return psprintf("Available values: %s.", range_text(o));
-		case KIND_FEATURES:
-			return pstrdup("Give a list of columns, groups or profiles.");
-	}
-	pg_unreachable();
+	jj_option_text t;
+
+	jj_option_hint(o, &t);
+	return pstrdup(t.text);
 }
 
+static char *
+features_hint(const char *unknown)
+{
+	jj_option_text t;
+
+	jj_features_hint(unknown, "the view jj_features", &t);
+	return pstrdup(t.text);
+}
+
+/* Columns by their names; otherwise false, and *unknown is the name that is none, palloc'd. */
 static bool
-in_range(const option *o, double value)
+parse_features(const char *text, jj_feature_set *set, char **unknown)
 {
-	return value >= o->min && value <= o->max;
-}
+	const char *name;
+	size_t		size;
 
-/* A text to a value of the option. */
-static jj_parsed
-parse_value(const option *o, const char *text, option_value *v)
-{
-	jj_parsed	result;
-	bool		flag;
-
-	switch (o->kind)
-	{
-		case KIND_DURATION:
-			return jj_parse_duration(text, (double) JJ_SECOND, &v->ns);
-		case KIND_MILLISECONDS:
-			result = jj_parse_duration(text, (double) MILLISECOND, &v->ns);
-			return result == JJ_PARSED && !in_range(o, (double) v->ns / MILLISECOND) ? JJ_PARSED_RANGE : result;
-		case KIND_INT:
-			result = jj_parse_unsigned(text, &v->u);
-			return result == JJ_PARSED && !in_range(o, (double) v->u) ? JJ_PARSED_RANGE : result;
-		case KIND_UNSIGNED:
-			return jj_parse_unsigned(text, &v->u);
-		case KIND_REAL:
-			result = jj_parse_double(text, &v->d);
-			return result == JJ_PARSED && !in_range(o, v->d) ? JJ_PARSED_RANGE : result;
-		case KIND_BOOL:
-			if (!parse_bool(text, &flag))
-				return JJ_PARSED_NOT;
-			v->u = flag;
-			return JJ_PARSED;
-		case KIND_ENUM:
-			for (const struct config_enum_entry *e = o->labels; e->name != NULL; e++)
-			{
-				if (pg_strcasecmp(text, e->name) == 0)
-				{
-					v->u = (uint64) e->val;
-					return JJ_PARSED;
-				}
-			}
-			return JJ_PARSED_NOT;
-		case KIND_FEATURES:
-			break;
-	}
-	elog(ERROR, "option \"%s\" has no single value", o->name);
-}
-
-static void
-apply(jj_call_options *c, option_id id, const option_value *v)
-{
-	jj_options *o = &c->engine;
-
-	switch (id)
-	{
-		case FLOW_TIMEOUT:
-			o->flow_timeout = v->ns;
-			break;
-		case ACTIVE_TIMEOUT:
-			o->active_timeout = v->ns;
-			break;
-		case FLOW_END:
-			o->flow_end = (jj_flow_end) v->u;
-			break;
-		case MAX_CONCURRENT_FLOWS:
-			o->max_concurrent_flows = (uint32) v->u;
-			break;
-		case EVICTION:
-			o->eviction = (jj_eviction) v->u;
-			break;
-		case TUNNELS:
-			o->inner_tunnels = v->u != 0;
-			break;
-		case VLAN_IN_KEY:
-			o->vlan_in_key = v->u != 0;
-			break;
-		case DEFRAGMENT:
-			o->defragment = v->u != 0;
-			break;
-		case BURST_THRESHOLD:
-			o->burst_threshold = v->ns;
-			break;
-		case MAX_SEQUENCE:
-			o->max_sequence_length = (uint32) v->u;
-			break;
-		case MAX_SAMPLES:
-			o->max_samples = (uint32) v->u;
-			break;
-		case ENTROPY_SAMPLE:
-			o->entropy_sample_bytes = (uint32) v->u;
-			break;
-		case STREAM_BYTES:
-			o->stream_bytes = (uint32) v->u;
-			break;
-		case SAMPLING_RATE:
-			o->sampling_rate = v->d;
-			break;
-		case SAMPLING_SEED:
-			o->sampling_seed = v->u;
-			break;
-		case CONTINUE:
-			c->keep_flows = v->u != 0;
-			break;
-		case FEATURES:
-			o->features = v->set;
-			break;
-		case OPTIONS:
-			break;
-	}
+	if (jj_features_parse(text, set, &name, &size))
+		return true;
+	*unknown = pnstrdup(name, size);
+	return false;
 }
 
 /* ---- settings */
 
 static bool
-check_text(option_id id, const char *text)
+check_text(jj_option_id id, const char *text)
 {
-	const option *o = &table[id];
-	option_value v = {0};
-	const char *unknown;
+	const jj_option *o = &jj_option_table[id];
+	jj_option_value v = {0};
+	char	   *unknown;
 
-	if (o->kind == KIND_FEATURES)
+	if (o->kind == JJ_KIND_FEATURES)
 	{
-		if (jj_parse_features(text, &v.set, &unknown))
+		if (parse_features(text, &v.set, &unknown))
 			return true;
 		GUC_check_errdetail("There is no column, group or profile \"%s\".", unknown);
-		GUC_check_errhint("%s", jj_features_hint(unknown));
+		GUC_check_errhint("%s", features_hint(unknown));
 		return false;
 	}
-	switch (parse_value(o, text, &v))
+	switch (jj_option_parse(o, text, &v))
 	{
 		case JJ_PARSED:
 			return true;
@@ -391,45 +122,63 @@ name(char **text, void **extra pg_attribute_unused(), GucSource source pg_attrib
 	return check_text(id, *text); \
 }
 
-CHECK_HOOK(check_flow_timeout, FLOW_TIMEOUT)
-CHECK_HOOK(check_active_timeout, ACTIVE_TIMEOUT)
-CHECK_HOOK(check_sampling_seed, SAMPLING_SEED)
-CHECK_HOOK(check_features, FEATURES)
+CHECK_HOOK(check_flow_timeout, JJ_O_FLOW_TIMEOUT)
+CHECK_HOOK(check_active_timeout, JJ_O_ACTIVE_TIMEOUT)
+CHECK_HOOK(check_sampling_seed, JJ_O_SAMPLING_SEED)
+CHECK_HOOK(check_features, JJ_O_FEATURES)
+
+/* The labels of an option as a setting wants them. */
+static const struct config_enum_entry *
+enum_entries(const jj_option *o)
+{
+	struct config_enum_entry *entries;
+	int			n = 0;
+
+	while (o->labels[n].name != NULL)
+		n++;
+	entries = palloc0(sizeof(*entries) * (n + 1));
+	for (int i = 0; i < n; i++)
+	{
+		entries[i].name = o->labels[i].name;
+		entries[i].val = o->labels[i].value;
+	}
+	return entries;
+}
 
 static void
-define_setting(option_id id)
+define_setting(jj_option_id id)
 {
-	const option *o = &table[id];
+	const jj_option *o = &jj_option_table[id];
 	setting    *s = &settings[id];
 	char	   *name = psprintf("joyfuljay.%s", o->name);
-	option_value v = {0};
+	jj_option_value v = {0};
 
 	s->initial = initial_text(id);
-	if (o->kind != KIND_FEATURES && parse_value(o, s->initial, &v) != JJ_PARSED)
+	if (o->kind != JJ_KIND_FEATURES && jj_option_parse(o, s->initial, &v) != JJ_PARSED)
 		elog(ERROR, "the default of option \"%s\" is not valid", o->name);
 	switch (o->kind)
 	{
-		case KIND_DURATION:
-		case KIND_UNSIGNED:
-		case KIND_FEATURES:
-			DefineCustomStringVariable(name, o->meaning, NULL, &s->text, s->initial, PGC_USERSET, 0, o->check, NULL, NULL);
+		case JJ_KIND_DURATION:
+		case JJ_KIND_UNSIGNED:
+		case JJ_KIND_FEATURES:
+			DefineCustomStringVariable(name, o->meaning, NULL, &s->text, s->initial, PGC_USERSET, 0, check_hook[id], NULL, NULL);
 			break;
-		case KIND_MILLISECONDS:
+		case JJ_KIND_MILLISECONDS:
 			DefineCustomRealVariable(name, o->meaning, NULL, &s->real, (double) v.ns / MILLISECOND, o->min, o->max,
 									 PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
 			break;
-		case KIND_INT:
+		case JJ_KIND_INT:
 			DefineCustomIntVariable(name, o->meaning, NULL, &s->number, (int) v.u, (int) o->min, (int) o->max,
 									PGC_USERSET, 0, NULL, NULL, NULL);
 			break;
-		case KIND_REAL:
+		case JJ_KIND_REAL:
 			DefineCustomRealVariable(name, o->meaning, NULL, &s->real, v.d, o->min, o->max, PGC_USERSET, 0, NULL, NULL, NULL);
 			break;
-		case KIND_BOOL:
+		case JJ_KIND_BOOL:
 			DefineCustomBoolVariable(name, o->meaning, NULL, &s->flag, v.u != 0, PGC_USERSET, 0, NULL, NULL, NULL);
 			break;
-		case KIND_ENUM:
-			DefineCustomEnumVariable(name, o->meaning, NULL, &s->number, (int) v.u, o->labels, PGC_USERSET, 0, NULL, NULL, NULL);
+		case JJ_KIND_ENUM:
+			DefineCustomEnumVariable(name, o->meaning, NULL, &s->number, (int) v.u, enum_entries(o), PGC_USERSET, 0, NULL, NULL, NULL);
 			break;
 	}
 }
@@ -437,11 +186,11 @@ define_setting(option_id id)
 void
 jj_settings_init(void)
 {
-	/* names and defaults are kept by reference */
+	/* names, labels and defaults are kept by reference */
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
-	for (int i = 0; i < OPTIONS; i++)
-		define_setting((option_id) i);
+	for (int i = 0; i < JJ_OPTIONS; i++)
+		define_setting((jj_option_id) i);
 	MemoryContextSwitchTo(old);
 	MarkGUCPrefixReserved("joyfuljay");
 }
@@ -449,91 +198,78 @@ jj_settings_init(void)
 static void
 from_settings(jj_call_options *c)
 {
-	memset(c, 0, sizeof(*c));
-	jj_options_default(&c->engine);
-	for (int i = 0; i < OPTIONS; i++)
+	jj_call_options_default(c);
+	for (int i = 0; i < JJ_OPTIONS; i++)
 	{
-		const option *o = &table[i];
+		const jj_option *o = &jj_option_table[i];
 		const setting *s = &settings[i];
-		option_value v = {0};
-		const char *unknown;
+		jj_option_value v = {0};
+		char	   *unknown;
 		bool		good = true;
 
 		switch (o->kind)
 		{
-			case KIND_DURATION:
-			case KIND_UNSIGNED:
-				good = parse_value(o, s->text, &v) == JJ_PARSED;
+			case JJ_KIND_DURATION:
+			case JJ_KIND_UNSIGNED:
+				good = jj_option_parse(o, s->text, &v) == JJ_PARSED;
 				break;
-			case KIND_FEATURES:
-				good = jj_parse_features(s->text, &v.set, &unknown);
+			case JJ_KIND_FEATURES:
+				good = parse_features(s->text, &v.set, &unknown);
 				break;
-			case KIND_MILLISECONDS:
+			case JJ_KIND_MILLISECONDS:
 				v.ns = (int64) (s->real * MILLISECOND + 0.5);
 				break;
-			case KIND_INT:
-			case KIND_ENUM:
+			case JJ_KIND_INT:
+			case JJ_KIND_ENUM:
 				v.u = (uint64) s->number;
 				break;
-			case KIND_REAL:
+			case JJ_KIND_REAL:
 				v.d = s->real;
 				break;
-			case KIND_BOOL:
+			case JJ_KIND_BOOL:
 				v.u = s->flag;
 				break;
 		}
 		if (!good)
 			elog(ERROR, "setting \"joyfuljay.%s\" holds a value that its check refuses", o->name);
-		apply(c, (option_id) i, &v);
+		jj_option_apply(c, (jj_option_id) i, &v);
 	}
 }
 
 bool
 jj_setting_describe(int i, jj_setting_line *line)
 {
-	if (i >= OPTIONS)
+	if (i >= JJ_OPTIONS)
 		return false;
-	line->name = table[i].name;
-	line->setting = psprintf("joyfuljay.%s", table[i].name);
+	line->name = jj_option_table[i].name;
+	line->setting = psprintf("joyfuljay.%s", jj_option_table[i].name);
 	line->value = GetConfigOptionByName(line->setting, NULL, false);
-	line->initial = table[i].kind == KIND_MILLISECONDS ? psprintf("%sms", settings[i].initial) : settings[i].initial;
-	line->range = range_text(&table[i]);
-	line->unit = table[i].unit;
-	line->meaning = table[i].meaning;
+	line->initial = jj_option_table[i].kind == JJ_KIND_MILLISECONDS ? psprintf("%sms", settings[i].initial) : settings[i].initial;
+	line->range = range_text(&jj_option_table[i]);
+	line->unit = jj_option_table[i].unit;
+	line->meaning = jj_option_table[i].meaning;
 	return true;
 }
 
 /* ---- options */
 
-static const option *
+static const jj_option *
 find_option(const char *name)
 {
-	const char *names[OPTIONS];
-	const char *nearest;
-	StringInfoData hint;
+	const jj_option *o = jj_option_find(name);
+	jj_option_text hint;
 
-	for (int i = 0; i < OPTIONS; i++)
-	{
-		if (strcmp(name, table[i].name) == 0)
-			return &table[i];
-		names[i] = table[i].name;
-	}
-	nearest = jj_nearest(name, names, OPTIONS);
-	initStringInfo(&hint);
-	if (nearest != NULL)
-		appendStringInfo(&hint, "Perhaps you meant \"%s\". ", nearest);
-	appendStringInfoString(&hint, "Valid options are ");
-	for (int i = 0; i < OPTIONS; i++)
-		appendStringInfo(&hint, "%s%s", i > 0 ? ", " : "", names[i]);
-	appendStringInfoChar(&hint, '.');
+	if (o != NULL)
+		return o;
+	jj_option_unknown_hint(name, &hint);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("option \"%s\" does not exist", name),
-			 errhint("%s", hint.data)));
+			 errmsg(JJ_OPTION_UNKNOWN, name),
+			 errhint("%s", hint.text)));
 }
 
 static void
-null_value(const option *o)
+null_value(const jj_option *o)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -542,29 +278,29 @@ null_value(const option *o)
 }
 
 static void
-invalid_value(const option *o, const char *text)
+invalid_value(const jj_option *o, const char *text)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for option \"%s\": %s", o->name, text),
+			 errmsg(JJ_OPTION_INVALID, o->name, text),
 			 errhint("%s", value_hint(o))));
 }
 
 static void
 add_features(const char *text, jj_feature_set *set)
 {
-	const char *unknown;
+	char	   *unknown;
 
-	if (!jj_parse_features(text, set, &unknown))
+	if (!parse_features(text, set, &unknown))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no column, group or profile \"%s\" for option \"features\"", unknown),
-				 errhint("%s", jj_features_hint(unknown))));
+				 errmsg(JJ_OPTION_NO_FEATURE, unknown),
+				 errhint("%s", features_hint(unknown))));
 }
 
 /* Columns named by a string or an array of strings. */
 static void
-features_from_jsonb(const option *o, JsonbValue *value, jj_feature_set *set)
+features_from_jsonb(const jj_option *o, JsonbValue *value, jj_feature_set *set)
 {
 	JsonbIterator *it;
 	JsonbIteratorToken token;
@@ -595,14 +331,14 @@ features_from_jsonb(const option *o, JsonbValue *value, jj_feature_set *set)
 }
 
 static void
-option_from_jsonb(jj_call_options *c, const option *o, JsonbValue *value)
+option_from_jsonb(jj_call_options *c, const jj_option *o, JsonbValue *value)
 {
-	option_value v = {0};
+	jj_option_value v = {0};
 	char	   *text = NULL;
 
 	if (value->type == jbvNull)
 		null_value(o);
-	if (o->kind == KIND_FEATURES)
+	if (o->kind == JJ_KIND_FEATURES)
 		features_from_jsonb(o, value, &v.set);
 	else
 	{
@@ -621,21 +357,21 @@ option_from_jsonb(jj_call_options *c, const option *o, JsonbValue *value)
 			default:
 				invalid_value(o, JsonbToCString(NULL, &JsonbValueToJsonb(value)->root, 0));
 		}
-		switch (parse_value(o, text, &v))
+		switch (jj_option_parse(o, text, &v))
 		{
 			case JJ_PARSED:
 				break;
 			case JJ_PARSED_RANGE:
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("%s is outside the valid range for option \"%s\" (%s)", text, o->name, range_text(o)),
+						 errmsg(JJ_OPTION_OUTSIDE, text, o->name, range_text(o)),
 						 errhint("%s", value_hint(o))));
 				break;
 			case JJ_PARSED_NOT:
 				invalid_value(o, value->type == jbvString ? psprintf("\"%s\"", text) : text);
 		}
 	}
-	apply(c, (option_id) (o - table), &v);
+	jj_option_apply(c, (jj_option_id) (o - jj_option_table), &v);
 }
 
 void
@@ -644,7 +380,7 @@ jj_options_from_jsonb(jj_call_options *c, Jsonb *options)
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	value;
-	const option *o = NULL;
+	const jj_option *o = NULL;
 
 	from_settings(c);
 	if (!JB_ROOT_IS_OBJECT(options))

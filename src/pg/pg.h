@@ -10,15 +10,9 @@
 #include "utils/array.h"
 #include "utils/jsonb.h"
 
-#include "features/engine.h"
+#include "features/options.h"
 
 /* ---- options.c: options and settings */
-
-typedef struct jj_call_options
-{
-	jj_options	engine;
-	bool		keep_flows;		/* option continue: flows go on in the next file */
-} jj_call_options;
 
 extern void jj_settings_init(void);
 
@@ -38,31 +32,6 @@ typedef struct jj_setting_line
 } jj_setting_line;
 
 extern bool jj_setting_describe(int i, jj_setting_line *line);
-
-/* ---- parse.c: texts to values */
-
-typedef enum jj_parsed
-{
-	JJ_PARSED,
-	JJ_PARSED_NOT,				/* not of this form */
-	JJ_PARSED_RANGE				/* too small or too large for the type */
-} jj_parsed;
-
-#define JJ_DURATION_HINT "Give a number of seconds, a number with a unit (ns, us, ms, s, min, h, d), or \"infinity\"."
-
-/* A duration in ns, unit (ns) for a number without one; infinity gives JJ_INFINITE. */
-extern jj_parsed jj_parse_duration(const char *text, double unit, int64 *ns);
-extern jj_parsed jj_parse_unsigned(const char *text, uint64 *value);
-extern jj_parsed jj_parse_double(const char *text, double *value);
-
-/* Add columns, groups and profiles, separated by commas, to *set; otherwise false, and *unknown is the name that is none, or empty. */
-extern bool jj_parse_features(const char *text, jj_feature_set *set, const char **unknown);
-
-/* Of n names the one nearest to word, if it is near enough to be meant; otherwise NULL. */
-extern const char *jj_nearest(const char *word, const char *const *names, int n);
-
-/* A hint for an unknown column, group or profile, palloc'd. */
-extern char *jj_features_hint(const char *unknown);
 
 /* ---- source.c: paths to files */
 
