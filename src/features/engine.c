@@ -34,6 +34,7 @@ struct jj_engine
 	jj_hold		hold;
 	jj_counters counters;
 	jj_filter  *filter;
+	uint64_t	(*now) (void);	/* NULL: times are not measured */
 
 	/* rows are made several at a time, group by group: each group's code is in the processor's cache then */
 	jj_row		row[ROWS];
@@ -409,21 +410,38 @@ in_sample(const jj_options *o, const jj_key *key)
 }
 
 /*
- * Whether flows with this key are for this engine: in its share, and able to
- * meet the conditions. With a bound on the number of flows those that can't
- * count, too: they may be evicted, or evict.
+ * Whether the flow of so many packets with this key is for this engine: in its
+ * share, and able to meet the conditions. With a bound on the number of flows
+ * those that can't count, too: they may be evicted, or evict. The first share
+ * counts what is not sampled of all shares.
  */
 static inline bool
-is_mine(jj_engine *e, const jj_key *key)
+is_mine(jj_engine *e, const jj_key *key, uint32_t packets)
 {
 	const jj_options *o = &e->work.options;
 
 	if (o->shares > 1 && jj_key_hash(key, UINT64_C(0x2545f4914f6cdd1d)) % o->shares != o->share)
+	{
+		if (o->share == 0 && o->sampling_rate < 1 && (o->select == NULL || jj_selection_possible(o->select, key)) && !in_sample(o, key))
+			e->counters.skipped[JJ_SKIP_SAMPLED] += packets;
 		return false;
+	}
 	if (o->select == NULL || o->max_concurrent_flows != 0 || jj_selection_possible(o->select, key))
 		return true;
-	e->counters.unselected++;
+	e->counters.unselected += packets;
 	return false;
+}
+
+void
+jj_engine_clock(jj_engine *e, uint64_t (*now) (void))
+{
+	e->now = now;
+}
+
+static inline uint64_t
+clock_of(const jj_engine *e)
+{
+	return JJ_UNLIKELY(e->now != NULL) ? e->now() : 0;
 }
 
 /* Decode a frame into slot n; *skip says why it gives no packet. */
@@ -536,10 +554,13 @@ leave_ahead(jj_engine *e, const jj_flow *f, jj_early_fragment *ahead)
 static bool
 add_packet(jj_engine *e, jj_packet *p, const jj_lookup *l, uint32_t capture, jj_early_fragment *ahead, jj_observation *o)
 {
+	uint32_t	packets = 1;
 	bool		ends;
 	jj_flow    *f;
 
-	if (JJ_UNLIKELY(p->fragment || ahead != NULL) && !is_mine(e, &l->key))
+	for (const jj_early_fragment *x = ahead; x != NULL; x = jj_early_joining_next(x))
+		packets++;
+	if (JJ_UNLIKELY(p->fragment || ahead != NULL) && !is_mine(e, &l->key, packets))
 	{
 		for (jj_early_fragment *next; ahead != NULL; ahead = next)
 		{
@@ -561,7 +582,7 @@ add_packet(jj_engine *e, jj_packet *p, const jj_lookup *l, uint32_t capture, jj_
 	if (f == NULL)
 		return false;
 	if (JJ_UNLIKELY(f->unwanted))
-		e->counters.unselected++;
+		e->counters.unselected += packets;
 	else if (!(JJ_LIKELY(ahead == NULL) ? update_flow(e, f, p) : update_flow_ahead(e, f, p, ahead)))
 		return false;
 	if (JJ_UNLIKELY(o != NULL))
@@ -667,6 +688,8 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 {
 	jj_table   *t = &e->table;
 	uint32_t	taken = 0;
+	uint64_t	begin = clock_of(e);
+	uint64_t	decoded;
 
 	if (n > JJ_BATCH)
 		return jj_fail(err, JJ_ERR_ARGUMENT, "a batch of %u frames is longer than %d", n, JJ_BATCH);
@@ -699,12 +722,14 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 				continue;
 			}
 			/* a first fragment may have others ahead of it; add_packet looks at those */
-			if (!e->packet[taken].fragment && !is_mine(e, &e->lookup[taken].key))
+			if (!e->packet[taken].fragment && !is_mine(e, &e->lookup[taken].key, 1))
 				continue;
 			jj_table_prefetch_bucket(t, &e->lookup[taken]);
 			taken++;
 		}
 	}
+	decoded = clock_of(e);
+	e->counters.decoding_ns += decoded - begin;
 	for (uint32_t i = 0; i < taken; i++)
 		jj_table_prefetch_flow(t, &e->lookup[i]);
 	for (uint32_t i = 0; i < taken; i++)
@@ -723,6 +748,7 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 	if (!add_due(e, taken))
 		return out_of_memory(err);
 	e->counters.stream_refused = e->hold.refused;
+	e->counters.features_ns += clock_of(e) - decoded;
 	return JJ_OK;
 }
 
@@ -740,7 +766,11 @@ jj_engine_advance(jj_engine *e, int64_t now, jj_error *err)
 jj_code
 jj_engine_finish(jj_engine *e, jj_error *err)
 {
-	return release_early(e) && jj_table_finish(&e->table) ? JJ_OK : out_of_memory(err);
+	const uint64_t begin = clock_of(e);
+	const bool	good = release_early(e) && jj_table_finish(&e->table);
+
+	e->counters.features_ns += clock_of(e) - begin;
+	return good ? JJ_OK : out_of_memory(err);
 }
 
 static void
@@ -853,8 +883,15 @@ make_rows(jj_engine *e)
 jj_code
 jj_engine_next(jj_engine *e, const jj_row **row, bool *have, jj_error *err)
 {
-	if (e->next_row == e->n_rows && !make_rows(e))
-		return out_of_memory(err);
+	if (e->next_row == e->n_rows)
+	{
+		const uint64_t begin = clock_of(e);
+		const bool	good = make_rows(e);
+
+		e->counters.features_ns += clock_of(e) - begin;
+		if (!good)
+			return out_of_memory(err);
+	}
 	*have = e->next_row < e->n_rows;
 	*row = *have ? &e->row[e->next_row++] : NULL;
 	return JJ_OK;

@@ -84,6 +84,8 @@ typedef struct jj_counters
 	uint64_t	truncated;		/* packets whose IP packet was not captured to its end */
 	uint64_t	stream_refused; /* payload bytes behind gaps that were not held, for want of room in JJ_STREAM_TOTAL */
 	uint32_t	unsupported_link;	/* first link type that was not supported */
+	uint64_t	decoding_ns;	/* of an engine with a clock: decoding and making keys, */
+	uint64_t	features_ns;	/* and finding flows, updating them, making rows */
 } jj_counters;
 
 typedef struct jj_engine jj_engine;
@@ -93,6 +95,9 @@ typedef struct jj_engine jj_engine;
  * filter itself stays the caller's. JJ_ERR_ARGUMENT names an option out of range.
  */
 extern jj_code jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, const jj_allocator *a, jj_error *err);
+
+/* From now on, measure times by this clock, in ns; NULL ends that. It is read a few times a batch of frames and of rows. */
+extern void jj_engine_clock(jj_engine *e, uint64_t (*now) (void));
 
 /*
  * Name of the source of the following frames (column capture, copied). With

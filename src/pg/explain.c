@@ -34,36 +34,73 @@ clauses_text(List *clauses, CustomScanState *node, List *ancestors, ExplainState
 	return deparse_expression((Node *) make_ands_explicit(clauses), context, es->verbose, false);
 }
 
+/* Packets that gave no flow, and why. */
+static void
+explain_skipped(const jj_scan_counts *c, ExplainState *es)
+{
+	uint64		total = c->unusable;
+	StringInfoData reasons;
+
+	for (int i = JJ_SKIP_NONE + 1; i < JJ_SKIP_REASONS; i++)
+		total += c->skipped[i];
+	if (es->format != EXPLAIN_FORMAT_TEXT)
+	{
+		ExplainPropertyUInteger("Packets Skipped", NULL, total, es);
+		ExplainOpenGroup("Packets Skipped By Reason", "Packets Skipped By Reason", true, es);
+		for (int i = JJ_SKIP_NONE + 1; i < JJ_SKIP_REASONS; i++)
+			ExplainPropertyUInteger(jj_skip_name[i], NULL, c->skipped[i], es);
+		ExplainPropertyUInteger("unknown_interface", NULL, c->unusable, es);
+		ExplainCloseGroup("Packets Skipped By Reason", "Packets Skipped By Reason", true, es);
+		return;
+	}
+	if (total == 0)
+		return;
+	initStringInfo(&reasons);
+	for (int i = JJ_SKIP_NONE + 1; i < JJ_SKIP_REASONS; i++)
+		if (c->skipped[i] != 0)
+			appendStringInfo(&reasons, "%s" UINT64_FORMAT " %s", reasons.len > 0 ? ", " : "", c->skipped[i], jj_skip_name[i]);
+	if (c->unusable != 0)
+		appendStringInfo(&reasons, "%s" UINT64_FORMAT " unknown_interface", reasons.len > 0 ? ", " : "", c->unusable);
+	ExplainPropertyText("Packets Skipped", psprintf(UINT64_FORMAT " (%s)", total, reasons.data), es);
+}
+
+/* Where the time went, of all processes together. */
+static void
+explain_times(const jj_times *t, bool packets, ExplainState *es)
+{
+	const char *const what = packets ? "Flows" : "Features";
+
+	if (es->format == EXPLAIN_FORMAT_TEXT)
+	{
+		ExplainPropertyText("Times", psprintf("reading %.3f ms, decoding %.3f ms, %s %.3f ms, row forming %.3f ms",
+											  (double) t->reading / 1e6, (double) t->decoding / 1e6, packets ? "flows" : "features",
+											  (double) t->features / 1e6, (double) t->forming / 1e6), es);
+		return;
+	}
+	ExplainOpenGroup("Times", "Times", true, es);
+	ExplainPropertyFloat("Reading", "ms", (double) t->reading / 1e6, 3, es);
+	ExplainPropertyFloat("Decoding", "ms", (double) t->decoding / 1e6, 3, es);
+	ExplainPropertyFloat(what, "ms", (double) t->features / 1e6, 3, es);
+	ExplainPropertyFloat("Row Forming", "ms", (double) t->forming / 1e6, 3, es);
+	ExplainCloseGroup("Times", "Times", true, es);
+}
+
 static void
 explain_counts(const jj_scan_state *s, ExplainState *es)
 {
 	jj_scan_counts sum = jj_scan_now(s);
 
 	for (int i = 1; s->worker_counts != NULL && i < s->participants; i++)
-	{
-		sum.packets += s->worker_counts[i].packets;
-		sum.flows += s->worker_counts[i].flows;
-		for (int k = 0; k < JJ_SKIP_REASONS; k++)
-			sum.skipped[k] += s->worker_counts[i].skipped[k];
-	}
+		jj_scan_counts_add(&sum, &s->worker_counts[i]);
 	ExplainPropertyUInteger("Packets Read", NULL, sum.packets, es);
+	explain_skipped(&sum, es);
+	if (sum.truncated != 0 || es->format != EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyUInteger("Packets Truncated", NULL, sum.truncated, es);
+	if (s->selects != NIL)
+		ExplainPropertyUInteger("Packets Not Selected", NULL, sum.unselected, es);
 	ExplainPropertyUInteger("Flows", NULL, sum.flows, es);
-	if (es->format == EXPLAIN_FORMAT_TEXT)
-	{
-		StringInfoData text;
-
-		initStringInfo(&text);
-		for (int i = JJ_SKIP_NONE + 1; i < JJ_SKIP_REASONS; i++)
-			if (sum.skipped[i] != 0)
-				appendStringInfo(&text, "%s" UINT64_FORMAT " %s", text.len > 0 ? ", " : "", sum.skipped[i], jj_skip_name[i]);
-		if (text.len > 0)
-			ExplainPropertyText("Packets Skipped", text.data, es);
-		return;
-	}
-	ExplainOpenGroup("Packets Skipped", "Packets Skipped", true, es);
-	for (int i = JJ_SKIP_NONE + 1; i < JJ_SKIP_REASONS; i++)
-		ExplainPropertyUInteger(jj_skip_name[i], NULL, sum.skipped[i], es);
-	ExplainCloseGroup("Packets Skipped", "Packets Skipped", true, es);
+	if (es->timing)
+		explain_times(&sum.times, s->packets, es);
 }
 
 void

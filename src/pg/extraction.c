@@ -25,6 +25,8 @@ struct jj_extraction
 	uint64		unsupported_before; /* packets of unsupported link types before this source */
 	totals		totals;
 	int64		rows;
+	bool		measures;		/* times */
+	jj_times	times;			/* those of the engine are in its counters */
 	jj_batch	batch;
 };
 
@@ -65,6 +67,52 @@ const jj_counters *
 jj_extraction_counters(const jj_extraction *x)
 {
 	return jj_engine_counters(x->call->engine);
+}
+
+uint64
+jj_extraction_unusable(const jj_extraction *x)
+{
+	return x->totals.unusable + (x->source != NULL ? jj_reader_info_get(x->call->reader)->unusable : 0);
+}
+
+static uint64
+clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64) t.tv_sec * UINT64CONST(1000000000) + (uint64) t.tv_nsec;
+}
+
+void
+jj_extraction_measure(jj_extraction *x)
+{
+	x->measures = true;
+	jj_engine_clock(x->call->engine, clock_ns);
+}
+
+jj_times
+jj_extraction_times(const jj_extraction *x)
+{
+	const jj_counters *c = jj_extraction_counters(x);
+	jj_times	times = x->times;
+
+	times.decoding = c->decoding_ns;
+	times.features = c->features_ns;
+	return times;
+}
+
+uint64
+jj_extraction_clock(const jj_extraction *x)
+{
+	return unlikely(x->measures) ? clock_ns() : 0;
+}
+
+void
+jj_extraction_formed(jj_extraction *x, uint64 begin)
+{
+	if (unlikely(x->measures))
+		x->times.forming += clock_ns() - begin;
 }
 
 const jj_batch *
@@ -139,10 +187,12 @@ open_source(jj_extraction *x)
 	const jj_source *source = list_nth(x->sources, x->next++);
 	const jj_reader_info *info;
 	jj_error	error = {0};
+	uint64		begin = jj_extraction_clock(x);
 
-	x->source = source;
 	x->unsupported_before = jj_extraction_counters(x)->skipped[JJ_SKIP_LINK_TYPE];
 	jj_call_open(x->call, source);
+	x->times.reading += jj_extraction_clock(x) - begin;
+	x->source = source;
 	info = jj_reader_info_get(x->call->reader);
 	if (info->format != JJ_FORMAT_PCAPNG && !jj_link_supported(info->ifaces[0].link))
 		link_error(source, jj_link_text(info->ifaces[0].link));
@@ -186,8 +236,9 @@ report(const jj_extraction *x)
 
 	if (first == NULL)
 	{
-		ereport(NOTICE,
-				(errmsg("no rows: argument \"paths\" is an empty array")));
+		if (x->loud)
+			ereport(NOTICE,
+					(errmsg("no rows: argument \"paths\" is an empty array")));
 		return;
 	}
 	if (list_length(x->sources) > 1)
@@ -209,10 +260,13 @@ report(const jj_extraction *x)
 	if (t->unusable > 0)
 		appendStringInfo(&reasons, "%s" UINT64_FORMAT " unknown_interface", reasons.len > 0 ? ", " : "", t->unusable);
 
+	/* of shares, each has flows of its own */
 	if (c->stream_refused > 0)
 		ereport(NOTICE,
 				(errmsg(UINT64_FORMAT " payload bytes behind gaps of TCP streams in %s were not kept", (uint64) c->stream_refused, where),
 				 errdetail("All flows together hold at most " UINT64_FORMAT " MB of them.", (uint64) (JJ_STREAM_TOTAL >> 20))));
+	if (!x->loud)
+		return;
 	if (t->packets == 0)
 		ereport(NOTICE,
 				(errmsg("no rows: there are no packets in %s", where)));
@@ -237,7 +291,10 @@ jj_extraction_step(jj_extraction *x)
 	x->batch.source = x->source;
 	if (x->source != NULL)
 	{
+		uint64		begin = jj_extraction_clock(x);
+
 		x->batch.n = jj_call_next(x->call, x->batch.frames, JJ_BATCH);
+		x->times.reading += jj_extraction_clock(x) - begin;
 		if (x->batch.n == 0)
 			close_source(x);
 		else
@@ -257,8 +314,7 @@ jj_extraction_step(jj_extraction *x)
 	}
 	else
 	{
-		if (x->loud)
-			report(x);
+		report(x);
 		more = false;
 	}
 	MemoryContextSwitchTo(old);

@@ -211,6 +211,7 @@ static void
 put_packet(jj_packet_rows *w, const char *capture, uint64 number, const jj_frame *frame, const jj_observation *o)
 {
 	const char *reason = frame == NULL ? "unknown_interface" : jj_skip_name[o->skip];
+	const uint64 begin = jj_extraction_clock(w->extraction);
 
 	memset(w->nulls, true, sizeof(bool) * (size_t) w->natts);
 	put_text(w, JJ_PACKET_capture, capture, strlen(capture));
@@ -219,6 +220,7 @@ put_packet(jj_packet_rows *w, const char *capture, uint64 number, const jj_frame
 		put_text(w, JJ_PACKET_skipped, reason, strlen(reason));
 	if (frame != NULL)
 		put_frame(w, frame, o);
+	jj_extraction_formed(w->extraction, begin);
 	jj_extraction_count(w->extraction);
 }
 

@@ -150,6 +150,26 @@ extern const jj_row *jj_extraction_row(jj_extraction *x);
 extern void jj_extraction_count(jj_extraction *x);
 
 extern const jj_counters *jj_extraction_counters(const jj_extraction *x);
+
+/* Packet records so far that name an interface that is not described; the counters' frames are without them. */
+extern uint64 jj_extraction_unusable(const jj_extraction *x);
+
+/* What an extraction has spent its time on, in ns. */
+typedef struct jj_times
+{
+	uint64		reading;
+	uint64		decoding;
+	uint64		features;		/* with finding flows */
+	uint64		forming;		/* of rows */
+} jj_times;
+
+/* Measure times from now on; without this no clock is read and they are 0. */
+extern void jj_extraction_measure(jj_extraction *x);
+extern jj_times jj_extraction_times(const jj_extraction *x);
+
+/* Around the forming of a row: the clock, 0 if times are not measured; and the time since that is one of forming. */
+extern uint64 jj_extraction_clock(const jj_extraction *x);
+extern void jj_extraction_formed(jj_extraction *x, uint64 begin);
 extern void jj_extraction_end(jj_extraction *x);
 
 /* ---- packets.c: one row per packet record */

@@ -256,13 +256,20 @@ begin_execution(jj_scan_state *s)
 	MemoryContextSwitchTo(old);
 }
 
-static void
-add_counts(jj_scan_counts *to, const jj_scan_counts *from)
+void
+jj_scan_counts_add(jj_scan_counts *to, const jj_scan_counts *from)
 {
 	to->packets += from->packets;
-	to->flows += from->flows;
 	for (int i = 0; i < JJ_SKIP_REASONS; i++)
 		to->skipped[i] += from->skipped[i];
+	to->unusable += from->unusable;
+	to->truncated += from->truncated;
+	to->unselected += from->unselected;
+	to->flows += from->flows;
+	to->times.reading += from->times.reading;
+	to->times.decoding += from->times.decoding;
+	to->times.features += from->times.features;
+	to->times.forming += from->times.forming;
 }
 
 jj_scan_counts
@@ -273,15 +280,21 @@ jj_scan_now(const jj_scan_state *s)
 	if (s->extraction != NULL)
 	{
 		const jj_counters *c = jj_extraction_counters(s->extraction);
-		jj_scan_counts unit = {.flows = c->flows_ended};
+		jj_scan_counts unit = {
+			.truncated = c->truncated,
+			.unselected = c->unselected,
+			.flows = c->flows_ended,
+			.times = jj_extraction_times(s->extraction),
+		};
 
 		/* of shares, each reads the same packets */
 		if (s->options.engine.shares < 2 || s->options.engine.share == 0)
 		{
-			unit.packets = c->frames;
+			unit.unusable = jj_extraction_unusable(s->extraction);
+			unit.packets = c->frames + unit.unusable;
 			memcpy(unit.skipped, c->skipped, sizeof(unit.skipped));
 		}
-		add_counts(&now, &unit);
+		jj_scan_counts_add(&now, &unit);
 	}
 	return now;
 }
@@ -338,27 +351,11 @@ begin_unit(jj_scan_state *s)
 				s->packet_rows = jj_packet_rows_begin(sources, s->filter, &s->options, s->column, desc->natts, slot->tts_values, slot->tts_isnull);
 			s->extraction = jj_packet_rows_extraction(s->packet_rows);
 		}
+		if (s->css.ss.ps.instrument != NULL && s->css.ss.ps.instrument->need_timer)
+			jj_extraction_measure(s->extraction);
 	}
 	MemoryContextSwitchTo(old);
 	return s->extraction != NULL;
-}
-
-/* Fill in the next row of the unit; false if there is none. */
-static bool
-next_row(jj_scan_state *s, TupleTableSlot *slot)
-{
-	const jj_row *row = NULL;
-
-	if (s->packets)
-		return jj_packet_rows_next(s->packet_rows);
-	while ((row = jj_extraction_row(s->extraction)) == NULL)
-		if (!jj_extraction_step(s->extraction))
-			return false;
-	if (s->whole_row >= 0)
-		jj_row_fill(row, s->whole, s->desc->natts, s->row_values, s->row_nulls);
-	else
-		jj_row_fill(row, s->column, slot->tts_tupleDescriptor->natts, slot->tts_values, slot->tts_isnull);
-	return true;
 }
 
 /* From the values of the whole row to the scan tuple: the row itself, and the columns that are used beside it. */
@@ -378,6 +375,33 @@ spread_row(jj_scan_state *s, TupleTableSlot *slot)
 	slot->tts_isnull[s->whole_row] = false;
 }
 
+/* Fill in the next row of the unit; false if there is none. */
+static bool
+next_row(jj_scan_state *s, TupleTableSlot *slot)
+{
+	const jj_row *row = NULL;
+	uint64		begin;
+
+	if (s->packets)
+	{
+		if (!jj_packet_rows_next(s->packet_rows))
+			return false;
+	}
+	else
+		while ((row = jj_extraction_row(s->extraction)) == NULL)
+			if (!jj_extraction_step(s->extraction))
+				return false;
+	begin = jj_extraction_clock(s->extraction);
+	if (row != NULL && s->whole_row >= 0)
+		jj_row_fill(row, s->whole, s->desc->natts, s->row_values, s->row_nulls);
+	else if (row != NULL)
+		jj_row_fill(row, s->column, slot->tts_tupleDescriptor->natts, slot->tts_values, slot->tts_isnull);
+	if (s->whole_row >= 0)
+		spread_row(s, slot);
+	jj_extraction_formed(s->extraction, begin);
+	return true;
+}
+
 static TupleTableSlot *
 next(ScanState *node)
 {
@@ -391,8 +415,6 @@ next(ScanState *node)
 	{
 		old = MemoryContextSwitchTo(node->ps.ps_ExprContext->ecxt_per_tuple_memory);
 		found = next_row(s, slot);
-		if (found && s->whole_row >= 0)
-			spread_row(s, slot);
 		MemoryContextSwitchTo(old);
 		if (found)
 			return ExecStoreVirtualTuple(slot);
@@ -573,7 +595,7 @@ shut_down(CustomScanState *node)
 		/* a rescan's workers add to those before */
 		jj_scan_counts now = jj_scan_now(s);
 
-		add_counts(&s->shared->counts[ParallelWorkerNumber + 1], &now);
+		jj_scan_counts_add(&s->shared->counts[ParallelWorkerNumber + 1], &now);
 	}
 	else
 	{

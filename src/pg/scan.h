@@ -23,9 +23,13 @@
 /* What scans have done, of all their units. */
 typedef struct jj_scan_counts
 {
-	uint64		packets;		/* frames read */
+	uint64		packets;		/* records read */
 	uint64		skipped[JJ_SKIP_REASONS];
+	uint64		unusable;		/* records of an interface that is not described */
+	uint64		truncated;		/* packets of flows that were not captured to their end */
+	uint64		unselected;		/* packets of flows that don't meet the conditions */
 	uint64		flows;			/* that have ended */
+	jj_times	times;
 } jj_scan_counts;
 
 /*
@@ -87,6 +91,8 @@ extern bool jj_is_packets(const FuncExpr *call);
 
 /* Counts of the execution so far, in this process. */
 extern jj_scan_counts jj_scan_now(const jj_scan_state *s);
+
+extern void jj_scan_counts_add(jj_scan_counts *to, const jj_scan_counts *from);
 
 /* ---- quals.c: conditions that flows are tested with */
 

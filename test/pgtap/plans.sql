@@ -140,5 +140,23 @@ CREATE TEMP TABLE call ON COMMIT DROP AS
 SELECT matches(pg_temp.workers(2, call), 'Parallel Custom Scan', name || ': in parallel') FROM call WHERE name = 'all files';
 SELECT is(pg_temp.sorted(w, leader, call), pg_temp.sorted(0, true, call), format('%s: %s workers%s give the same rows', name, w, CASE WHEN leader THEN '' ELSE ' alone' END))
 	FROM call, (VALUES (1, true), (2, true), (4, true), (2, false)) v(w, leader) ORDER BY name, w;
+
+-- what EXPLAIN ANALYZE counts: the same, whoever has counted it
+CREATE FUNCTION pg_temp.counted(workers int, call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	PERFORM set_config('max_parallel_workers_per_gather', workers::text, true);
+	EXECUTE format('EXPLAIN (ANALYZE, FORMAT json) SELECT j::text FROM %s j WHERE dst_port <> 443', call) INTO plan;
+	RETURN (SELECT string_agg(key || ' ' || value, ', ' ORDER BY key) FROM jsonb_path_query(plan::jsonb, 'strict $.**?(@."Custom Plan Provider" == "JoyfulJay")') p, jsonb_each(p)
+		WHERE key ~ 'Packets|^Flows' OR (key = 'Times' AND value ?& '{Reading,Decoding,Features,Row Forming}'));
+END $$;
+CREATE TEMP TABLE counted ON COMMIT DROP AS
+	SELECT name, call, w, pg_temp.counted(w, call) AS counts FROM call, unnest(ARRAY[0, 2, 4]) w WHERE name <> 'a bound of flows';
+SELECT is_empty($$ SELECT name, counts FROM counted WHERE w = 0 AND counts !~ 'Packets Read [1-9]' $$, 'packets are counted');
+SELECT matches(counts, 'not_sampled": [1-9]', 'and those that are not sampled') FROM counted WHERE name = 'sampling' AND w = 0;
+SELECT is_empty($$ SELECT a.name, a.w, a.counts, b.counts FROM counted a JOIN counted b ON a.name = b.name AND b.w = 0
+	WHERE regexp_replace(a.counts, ', Times.*', '') <> regexp_replace(b.counts, ', Times.*', '') $$, 'the same by 0, 2 and 4 workers');
+SELECT is_empty($$ SELECT name, w FROM counted WHERE counts !~ 'Times' $$, 'with times');
 SELECT * FROM finish();
 ROLLBACK;

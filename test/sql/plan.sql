@@ -16,8 +16,35 @@ EXPLAIN (COSTS OFF) SELECT iat_mean FROM jj_extract('jj_captures/demo.pcapng') W
 EXPLAIN (COSTS OFF) SELECT frame FROM jj_packets('jj_captures/demo.pcapng') WHERE dst_port = 53;
 EXPLAIN (COSTS OFF, FORMAT json) SELECT src_ip FROM jj_extract('jj_captures/demo.pcapng') WHERE dst_port = 53;
 EXPLAIN (COSTS OFF) SELECT src_ip FROM jj_extract('jj_captures/no_such_file.pcap');
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT total_packets FROM jj_extract('jj_captures/non_ip.pcap');
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT total_packets FROM jj_extract('jj_captures/demo.pcapng') WHERE protocol = 17 AND duration > 0.1;
+
+-- what ANALYZE adds, in every format; times only with TIMING
+CREATE FUNCTION analyzed(how text, query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE format('EXPLAIN (ANALYZE, COSTS OFF, SUMMARY OFF, %s) %s', how, query) LOOP
+		RETURN QUERY SELECT regexp_replace(trim(x), '\d+\.\d{3} ms', 'N ms', 'g') FROM regexp_split_to_table(line, '\n') x WHERE x ~ 'Packets|Flows|Times|Filter';
+	END LOOP;
+END $$;
+CREATE FUNCTION analyzed_json(how text, query text) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+	found jsonb;
+BEGIN
+	EXECUTE format('EXPLAIN (ANALYZE, COSTS OFF, SUMMARY OFF, FORMAT json, %s) %s', how, query) INTO plan;
+	SELECT jsonb_object_agg(key, CASE key WHEN 'Times' THEN (SELECT jsonb_object_agg(key, value >= '0') FROM jsonb_each(value)) ELSE value END) INTO found
+	FROM jsonb_each(plan::jsonb #> '{0,Plan}') WHERE key ~ 'Packets|Flows|Times|Columns|Groups';
+	RETURN found;
+END $$;
+SELECT analyzed('TIMING ON', $$ SELECT total_packets FROM jj_extract('jj_captures/non_ip.pcap') WHERE dst_port > 0 $$);
+SELECT analyzed('TIMING OFF', $$ SELECT total_packets FROM jj_extract('jj_captures/demo.pcapng') WHERE protocol = 17 AND duration > 0.1 $$);
+SELECT analyzed('TIMING ON', $$ SELECT frame FROM jj_packets('jj_captures/non_ip.pcap') $$);
+SELECT analyzed('TIMING OFF', $$ SELECT total_packets FROM jj_extract('jj_captures/pcapng_blocks.pcapng') $$);
+SELECT analyzed('TIMING OFF', $$ SELECT total_packets FROM jj_extract('jj_captures/snaplen64.pcap') $$);
+SELECT jsonb_pretty(analyzed_json('TIMING ON', $$ SELECT total_packets FROM jj_extract('jj_captures/non_ip.pcap') WHERE dst_port > 0 $$));
+SELECT jsonb_pretty(analyzed_json('TIMING OFF', $$ SELECT * FROM jj_packets('jj_captures/non_ip.pcap') $$));
+SELECT analyzed('FORMAT xml, TIMING OFF', $$ SELECT total_packets FROM jj_extract('jj_captures/demo.pcapng') $$);
+SELECT analyzed('FORMAT yaml, TIMING OFF', $$ SELECT total_packets FROM jj_extract('jj_captures/demo.pcapng') $$);
 
 -- which conditions are tested on flows
 CREATE FUNCTION tested(condition text) RETURNS text LANGUAGE plpgsql AS $$

@@ -105,6 +105,78 @@ sampling(void)
 	is_int((int64_t) counters.flows_started, 1000, "all flows with a rate of 1");
 }
 
+/* Flows shared out: each is of one engine, and the first counts what is sampled out of all. */
+static void
+shares(void)
+{
+	jj_options	o = defaults();
+	uint64_t	flows = 0;
+	uint64_t	decoded = 0;
+	uint64_t	all;
+	uint64_t	not_sampled;
+
+	start();
+	step = 0.01;
+	for (int i = 0; i < 3000; i++)
+		dgram(i % 1000);
+	o.sampling_rate = 0.5;
+	run(&o);
+	all = counters.flows_started;
+	not_sampled = counters.skipped[JJ_SKIP_SAMPLED];
+	o.shares = 3;
+	for (o.share = 0; o.share < o.shares; o.share++)
+	{
+		run(&o);
+		ok(counters.flows_started > all / 4 && counters.flows_started < all / 2, "about a third of the flows: %d", (int) counters.flows_started);
+		ok(o.share > 0 || counters.skipped[JJ_SKIP_SAMPLED] == not_sampled, "the first share counts all that are not sampled");
+		flows += counters.flows_started;
+		decoded += counters.decoded;
+	}
+	is_int((int64_t) flows, (int64_t) all, "all flows together");
+	is_int((int64_t) decoded, (int64_t) (3000 - not_sampled), "and all their packets");
+}
+
+static uint64_t ticks;
+
+static uint64_t
+tick(void)
+{
+	return ++ticks;
+}
+
+/* A clock that counts its readings. */
+static void
+measuring(void)
+{
+	jj_options	o = defaults();
+	jj_allocator a = jj_malloc_allocator();
+	const jj_row *row;
+	jj_engine  *e;
+	jj_error	err;
+	bool		have;
+	uint64_t	fed;
+
+	busy_traffic();
+	for (int measured = 0; measured < 2; measured++)
+	{
+		const jj_counters *c;
+
+		ticks = 0;
+		ok(jj_engine_open(&e, &o, NULL, &a, &err) == JJ_OK, "an engine");
+		jj_engine_clock(e, measured ? tick : NULL);
+		for (uint32_t i = 0; i < n_frames; i += JJ_BATCH)
+			if (jj_engine_feed(e, frames + i, n_frames - i < JJ_BATCH ? n_frames - i : JJ_BATCH, &err) != JJ_OK)
+				break;
+		c = jj_engine_counters(e);
+		fed = ticks;
+		ok(measured ? fed > 0 && fed <= 3 * (n_frames / JJ_BATCH + 1) : fed == 0, "the clock is read %d times for %d frames", (int) fed, (int) n_frames);
+		ok((c->decoding_ns > 0) == measured && (c->features_ns > 0) == measured, "times %s", measured ? "measured" : "0");
+		ok(jj_engine_finish(e, &err) == JJ_OK && jj_engine_next(e, &row, &have, &err) == JJ_OK && have, "a row");
+		ok(ticks - fed == (measured ? 4 : 0), "it is read %d times for the end and a row", (int) (ticks - fed));
+		jj_engine_close(e);
+	}
+}
+
 /* Quantile columns and what they are of. */
 static const jj_feature quantiles[] = {
 	JJ_F_iat_median, JJ_F_iat_p25, JJ_F_iat_p75, JJ_F_iat_p90, JJ_F_iat_p99, JJ_F_iat_fwd_median, JJ_F_iat_bwd_median,
@@ -364,6 +436,8 @@ main(void)
 {
 	determinism();
 	sampling();
+	shares();
+	measuring();
 	bounded_samples();
 	no_memory();
 	arguments();
