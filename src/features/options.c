@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define MILLISECOND (JJ_SECOND / 1000)
 
@@ -93,78 +94,61 @@ jj_call_options_default(jj_call_options *c)
 	jj_options_default(&c->engine);
 }
 
-static void
-add_duration(jj_option_text *t, int64_t ns)
+void
+jj_option_show(const jj_option *o, const jj_option_value *v, jj_option_text *out)
 {
-	if (ns == JJ_INFINITE)
-		add(t, "infinity");
-	else
-		add(t, "%" PRId64 "s", ns / JJ_SECOND);
+	out->text[0] = '\0';
+	switch (o->kind)
+	{
+		case JJ_KIND_DURATION:
+			if (v->ns == JJ_INFINITE)
+				add(out, "infinity");
+			else if (v->ns % JJ_SECOND != 0)
+				add(out, "%" PRId64 "ns", v->ns);
+			else
+				add(out, "%" PRId64 "s", v->ns / JJ_SECOND);
+			break;
+		case JJ_KIND_MILLISECONDS:
+			add(out, "%.10g", (double) v->ns / MILLISECOND);
+			break;
+		case JJ_KIND_INT:
+		case JJ_KIND_UNSIGNED:
+			add(out, "%" PRIu64, v->u);
+			break;
+		case JJ_KIND_REAL:
+			/* as short as it can be */
+			for (int digits = 1; digits <= 17; digits++)
+			{
+				out->text[0] = '\0';
+				add(out, "%.*g", digits, v->d);
+				if (strtod(out->text, NULL) == v->d)
+					break;
+			}
+			break;
+		case JJ_KIND_BOOL:
+			add(out, v->u != 0 ? "on" : "off");
+			break;
+		case JJ_KIND_ENUM:
+			for (const jj_option_label *l = o->labels; l->name != NULL; l++)
+				if ((uint64_t) l->value == v->u)
+					add(out, "%s", l->name);
+			break;
+		case JJ_KIND_FEATURES:
+			break;
+	}
 }
 
 void
 jj_option_initial(jj_option_id id, jj_option_text *out)
 {
-	jj_options	o;
+	jj_call_options c;
+	jj_option_value v;
 
-	out->text[0] = '\0';
-	jj_options_default(&o);
-	switch (id)
-	{
-		case JJ_O_FLOW_TIMEOUT:
-			add_duration(out, o.flow_timeout);
-			break;
-		case JJ_O_ACTIVE_TIMEOUT:
-			add_duration(out, o.active_timeout);
-			break;
-		case JJ_O_FLOW_END:
-			add(out, "%s", flow_end_labels[o.flow_end].name);
-			break;
-		case JJ_O_MAX_CONCURRENT_FLOWS:
-			add(out, "%u", o.max_concurrent_flows);
-			break;
-		case JJ_O_EVICTION:
-			add(out, "%s", eviction_labels[o.eviction].name);
-			break;
-		case JJ_O_TUNNELS:
-			add(out, "%s", o.inner_tunnels ? "inner" : "outer");
-			break;
-		case JJ_O_VLAN_IN_KEY:
-			add(out, "%s", o.vlan_in_key ? "on" : "off");
-			break;
-		case JJ_O_DEFRAGMENT:
-			add(out, "%s", o.defragment ? "on" : "off");
-			break;
-		case JJ_O_BURST_THRESHOLD:
-			add(out, "%g", (double) o.burst_threshold / MILLISECOND);
-			break;
-		case JJ_O_MAX_SEQUENCE:
-			add(out, "%u", o.max_sequence_length);
-			break;
-		case JJ_O_MAX_SAMPLES:
-			add(out, "%u", o.max_samples);
-			break;
-		case JJ_O_ENTROPY_SAMPLE:
-			add(out, "%u", o.entropy_sample_bytes);
-			break;
-		case JJ_O_STREAM_BYTES:
-			add(out, "%u", o.stream_bytes);
-			break;
-		case JJ_O_SAMPLING_RATE:
-			add(out, "%g", o.sampling_rate);
-			break;
-		case JJ_O_SAMPLING_SEED:
-			add(out, "%" PRIu64, o.sampling_seed);
-			break;
-		case JJ_O_CONTINUE:
-			add(out, "off");
-			break;
-		case JJ_O_FEATURES:
-			add(out, "all");
-			break;
-		case JJ_OPTIONS:
-			break;
-	}
+	jj_call_options_default(&c);
+	jj_option_get(&c, id, &v);
+	jj_option_show(&jj_option_table[id], &v, out);
+	if (id == JJ_O_FEATURES)
+		add(out, "all");
 }
 
 void
@@ -387,6 +371,70 @@ jj_option_apply(jj_call_options *c, jj_option_id id, const jj_option_value *v)
 			break;
 		case JJ_O_FEATURES:
 			o->features = v->set;
+			break;
+		case JJ_OPTIONS:
+			break;
+	}
+}
+
+void
+jj_option_get(const jj_call_options *c, jj_option_id id, jj_option_value *v)
+{
+	const jj_options *o = &c->engine;
+
+	memset(v, 0, sizeof(*v));
+	switch (id)
+	{
+		case JJ_O_FLOW_TIMEOUT:
+			v->ns = o->flow_timeout;
+			break;
+		case JJ_O_ACTIVE_TIMEOUT:
+			v->ns = o->active_timeout;
+			break;
+		case JJ_O_FLOW_END:
+			v->u = (uint64_t) o->flow_end;
+			break;
+		case JJ_O_MAX_CONCURRENT_FLOWS:
+			v->u = o->max_concurrent_flows;
+			break;
+		case JJ_O_EVICTION:
+			v->u = (uint64_t) o->eviction;
+			break;
+		case JJ_O_TUNNELS:
+			v->u = o->inner_tunnels;
+			break;
+		case JJ_O_VLAN_IN_KEY:
+			v->u = o->vlan_in_key;
+			break;
+		case JJ_O_DEFRAGMENT:
+			v->u = o->defragment;
+			break;
+		case JJ_O_BURST_THRESHOLD:
+			v->ns = o->burst_threshold;
+			break;
+		case JJ_O_MAX_SEQUENCE:
+			v->u = o->max_sequence_length;
+			break;
+		case JJ_O_MAX_SAMPLES:
+			v->u = o->max_samples;
+			break;
+		case JJ_O_ENTROPY_SAMPLE:
+			v->u = o->entropy_sample_bytes;
+			break;
+		case JJ_O_STREAM_BYTES:
+			v->u = o->stream_bytes;
+			break;
+		case JJ_O_SAMPLING_RATE:
+			v->d = o->sampling_rate;
+			break;
+		case JJ_O_SAMPLING_SEED:
+			v->u = o->sampling_seed;
+			break;
+		case JJ_O_CONTINUE:
+			v->u = c->keep_flows;
+			break;
+		case JJ_O_FEATURES:
+			v->set = o->features;
 			break;
 		case JJ_OPTIONS:
 			break;

@@ -96,6 +96,9 @@ extern bool jj_features_parse(const char *text, jj_feature_set *set, const char 
 
 extern void jj_option_apply(jj_call_options *c, jj_option_id id, const jj_option_value *v);
 
+/* The reverse: what the option is set to. */
+extern void jj_option_get(const jj_call_options *c, jj_option_id id, jj_option_value *v);
+
 /* The option of this name, or NULL. */
 extern const jj_option *jj_option_find(const char *name);
 
@@ -112,6 +115,7 @@ typedef struct jj_option_text
 #define JJ_OPTION_OUTSIDE "%s is outside the valid range for option \"%s\" (%s)"	/* value, name, range */
 #define JJ_OPTION_NO_FEATURE "there is no column, group or profile \"%s\" for option \"features\""
 
+extern void jj_option_show(const jj_option *o, const jj_option_value *v, jj_option_text *out);	/* a value as text that parses; empty for JJ_KIND_FEATURES */
 extern void jj_option_initial(jj_option_id id, jj_option_text *out);	/* the default, as text that parses */
 extern void jj_option_range(const jj_option *o, jj_option_text *out);	/* what values it takes */
 extern void jj_option_hint(const jj_option *o, jj_option_text *out);	/* how to write a value */

@@ -4,6 +4,7 @@
 #include "pg/pg.h"
 
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
 /* What the settings hold, and the values they start with. */
@@ -396,4 +397,78 @@ jj_options_from_jsonb(jj_call_options *c, Jsonb *options)
 		else if (token == WJB_VALUE)
 			option_from_jsonb(c, o, &value);
 	}
+}
+
+/* ---- options in force */
+
+/* Columns as the shortest list: "all", or their names. */
+static char *
+features_text(const jj_feature_set *set)
+{
+	StringInfoData names;
+	bool		all = true;
+
+	initStringInfo(&names);
+	for (unsigned f = 0; f < JJ_FEATURES; f++)
+	{
+		if (!jj_set_has(set, f))
+			all = false;
+		else
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", jj_feature_table[f].name);
+	}
+	return all ? pstrdup("all") : names.data;
+}
+
+static void
+push_value(JsonbParseState **state, const jj_option *o, const jj_option_value *v, const char *text)
+{
+	JsonbValue	value;
+
+	switch (o->kind)
+	{
+		case JJ_KIND_BOOL:
+			value.type = jbvBool;
+			value.val.boolean = v->u != 0;
+			break;
+		case JJ_KIND_MILLISECONDS:
+		case JJ_KIND_INT:
+		case JJ_KIND_UNSIGNED:
+		case JJ_KIND_REAL:
+			value.type = jbvNumeric;
+			value.val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+			break;
+		case JJ_KIND_DURATION:
+		case JJ_KIND_ENUM:
+		case JJ_KIND_FEATURES:
+			value.type = jbvString;
+			value.val.string.val = pstrdup(text);
+			value.val.string.len = (int) strlen(text);
+			break;
+	}
+	pushJsonbValue(state, WJB_VALUE, &value);
+}
+
+Jsonb *
+jj_options_to_jsonb(const jj_call_options *c, bool changed)
+{
+	JsonbParseState *state = NULL;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < JJ_OPTIONS; i++)
+	{
+		const jj_option *o = &jj_option_table[i];
+		JsonbValue	key = {.type = jbvString};
+		jj_option_value v;
+		jj_option_text text;
+
+		jj_option_get(c, (jj_option_id) i, &v);
+		jj_option_show(o, &v, &text);
+		if (changed && (o->kind == JJ_KIND_FEATURES || strcmp(text.text, settings[i].initial) == 0))
+			continue;
+		key.val.string.val = unconstify(char *, o->name);
+		key.val.string.len = (int) strlen(o->name);
+		pushJsonbValue(&state, WJB_KEY, &key);
+		push_value(&state, o, &v, o->kind == JJ_KIND_FEATURES ? features_text(&v.set) : text.text);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }

@@ -19,6 +19,14 @@ extern void jj_settings_init(void);
 /* The settings, changed by the given options (a jsonb object). Unknown options and bad values are errors. */
 extern void jj_options_from_jsonb(jj_call_options *o, Jsonb *options);
 
+/*
+ * Options as a jsonb object that jj_options_from_jsonb reads, palloc'd: all of
+ * them, or, with changed, those that change which rows there are or what is in
+ * their columns and are not as the library has them by default (features is
+ * none of these). Equal options give equal objects, however they were written.
+ */
+extern Jsonb *jj_options_to_jsonb(const jj_call_options *o, bool changed);
+
 /* The strings of one line of jj_settings, palloc'd or static; false behind the last option. */
 typedef struct jj_setting_line
 {

@@ -101,6 +101,41 @@ test_errors(void)
 	ok(memcmp(&c, &before, sizeof(c)) == 0, "errors change nothing");
 }
 
+/* What is set comes back, as text that sets it again. */
+static void
+test_shown(void)
+{
+	static const char *const set_to[][3] = {
+		{"flow_timeout", "1500ms", "1500000000ns"},
+		{"flow_timeout", "2min", "120s"},
+		{"active_timeout", "infinity", "infinity"},
+		{"flow_end", "FIN_RST", "fin_rst"},
+		{"tunnels", "outer", "outer"},
+		{"max_concurrent_flows", "2147483647", "2147483647"},
+		{"vlan_in_key", "no", "off"},
+		{"burst_threshold_ms", "0.125", "0.125"},
+		{"sampling_rate", "0.1", "0.1"},
+		{"sampling_rate", "0.30000000000000004", "0.30000000000000004"},
+		{"sampling_seed", "18446744073709551615", "18446744073709551615"},
+		{"continue", "true", "on"},
+	};
+
+	for (size_t i = 0; i < sizeof(set_to) / sizeof(set_to[0]); i++)
+	{
+		const jj_option *o = jj_option_find(set_to[i][0]);
+		jj_option_value v;
+		jj_option_value again;
+		jj_option_text text;
+
+		(void) set(set_to[i][0], set_to[i][1]);
+		jj_option_get(&c, (jj_option_id) (o - jj_option_table), &v);
+		jj_option_show(o, &v, &text);
+		is_text(text.text, set_to[i][2], set_to[i][0]);
+		memset(&again, 0, sizeof(again));
+		ok(jj_option_parse(o, text.text, &again) == JJ_PARSED && memcmp(&v, &again, sizeof(v)) == 0, "and the same again");
+	}
+}
+
 static void
 test_nearest(void)
 {
@@ -118,6 +153,7 @@ main(void)
 	test_table();
 	test_values();
 	test_errors();
+	test_shown();
 	test_nearest();
 	return done_testing();
 }
