@@ -18,7 +18,10 @@ MODULE_big = joyfuljay
 # a program of its own, with main()
 GENERATOR_SRC = src/features/generate.c
 
-ENGINE_SRCS := $(filter-out $(GENERATOR_SRC),$(sort $(wildcard src/capture/*.c src/packet/*.c src/flow/*.c src/extractors/*.c src/features/*.c)))
+# the program jj-sensor; of its parts the engine has the row stream
+SENSOR_SRCS := $(filter-out src/sensor/rowstream%,$(sort $(wildcard src/sensor/*.c)))
+
+ENGINE_SRCS := $(filter-out $(GENERATOR_SRC) $(SENSOR_SRCS),$(sort $(wildcard src/capture/*.c src/packet/*.c src/flow/*.c src/extractors/*.c src/features/*.c src/sensor/*.c)))
 PG_SRCS := $(sort $(wildcard src/pg/*.c))
 SRC_HEADERS := $(wildcard src/*/*.h) src/features/features.def src/pg/packets.def
 ENGINE_OBJS = $(ENGINE_SRCS:.c=.o)
