@@ -76,6 +76,21 @@ jj_load_be64(const uint8_t *b)
 /* 64-bit hash of VLAN ids (if with_vlans) and tunnels, 0 if there are none. */
 extern uint64_t jj_encapsulation_hash(const jj_packet *p, bool with_vlans);
 
+static inline uint64_t
+jj_load_64(const uint8_t *b)
+{
+	uint64_t	v;
+
+	memcpy(&v, b, sizeof(v));
+	return v;
+}
+
+static inline void
+jj_store_64(uint8_t *b, uint64_t v)
+{
+	memcpy(b, &v, sizeof(v));
+}
+
 /* Fill *key; true if the packet's source is the lo end (also if both ends are equal). */
 static inline bool
 jj_key_make(jj_key *key, const jj_packet *p, const jj_key_ports *ports, bool with_vlans)
@@ -83,6 +98,8 @@ jj_key_make(jj_key *key, const jj_packet *p, const jj_key_ports *ports, bool wit
 	uint64_t	src = jj_load_be64(p->src);
 	uint64_t	dst = jj_load_be64(p->dst);
 	bool		src_is_lo;
+	const uint8_t *lo;
+	const uint8_t *hi;
 	uint64_t	encapsulation = JJ_UNLIKELY((p->n_vlans | p->n_tunnels) != 0) ? jj_encapsulation_hash(p, with_vlans) : 0;
 
 	if (src == dst)
@@ -91,8 +108,13 @@ jj_key_make(jj_key *key, const jj_packet *p, const jj_key_ports *ports, bool wit
 		dst = jj_load_be64(p->dst + 8);
 	}
 	src_is_lo = ports->one_way || src < dst || (src == dst && ports->src <= ports->dst);
-	memcpy(src_is_lo ? key->lo : key->hi, p->src, 16);
-	memcpy(src_is_lo ? key->hi : key->lo, p->dst, 16);
+	lo = src_is_lo ? p->src : p->dst;
+	hi = src_is_lo ? p->dst : p->src;
+	/* stored as jj_key_index loads them: processors are quick to hand such stores on */
+	jj_store_64(key->lo, jj_load_64(lo));
+	jj_store_64(key->lo + 8, jj_load_64(lo + 8));
+	jj_store_64(key->hi, jj_load_64(hi));
+	jj_store_64(key->hi + 8, jj_load_64(hi + 8));
 	key->lo_port = src_is_lo ? ports->src : ports->dst;
 	key->hi_port = src_is_lo ? ports->dst : ports->src;
 	key->encapsulation = encapsulation == 0 ? 0 : (uint32_t) (encapsulation >> 32) | 1;
@@ -116,16 +138,14 @@ extern uint32_t jj_key_hash(const jj_key *key, uint64_t seed);
 static inline uint32_t
 jj_key_index(const jj_key *key, uint64_t seed)
 {
-	uint64_t	word[6];
 	uint64_t	h = seed ^ UINT64_C(0x9e3779b97f4a7c15);
 
-	memcpy(word, key, sizeof(word));
 	if (key->flags & JJ_KEY_IPV6)
-		h = jj_mix(jj_mix(h, word[0]), word[2]);
-	h = jj_mix(h, word[1]);
-	h = jj_mix(h, word[3]);
-	h = jj_mix(h, word[4]);
-	return (uint32_t) (jj_mix(h, word[5]) >> 32);
+		h = jj_mix(jj_mix(h, jj_load_64(key->lo)), jj_load_64(key->hi));
+	h = jj_mix(h, jj_load_64(key->lo + 8));
+	h = jj_mix(h, jj_load_64(key->hi + 8));
+	h = jj_mix(h, (uint64_t) key->lo_port << 32 | key->hi_port);
+	return (uint32_t) (jj_mix(h, (uint64_t) key->encapsulation << 16 | (unsigned) key->proto << 8 | key->flags) >> 32);
 }
 
 static inline bool

@@ -87,14 +87,24 @@ rd32le(const uint8_t *b)
 static inline void
 copy_address(uint8_t to[16], const uint8_t *from, int version)
 {
+	static const uint8_t prefix[8] = {0, 0, 0xff, 0xff, 0, 0, 0, 0};
+	static const uint8_t place[8] = {0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
+	uint64_t	tail;
+	uint64_t	mask;
+	uint32_t	address;
+
 	if (version == 6)
-		memcpy(to, from, 16);
-	else
 	{
-		memset(to, 0, 10);
-		to[10] = to[11] = 0xff;
-		memcpy(to + 12, from, 4);
+		memcpy(to, from, 16);
+		return;
 	}
+	/* halves of 8 bytes, since the flow key is read in such */
+	memcpy(&tail, prefix, 8);
+	memcpy(&mask, place, 8);
+	memcpy(&address, from, 4);
+	tail |= mask == UINT32_MAX ? address : (uint64_t) address << 32;
+	memset(to, 0, 8);
+	memcpy(to + 8, &tail, 8);
 }
 
 static inline size_t
