@@ -19,6 +19,7 @@ pop(void **list)
 	void	   *block = *list;
 
 	memcpy(list, block, sizeof(void *));
+	JJ_PREFETCH(*list);			/* it has not been touched for long, and will be read next */
 	return block;
 }
 
