@@ -511,6 +511,16 @@ fetch_all(const void *state)
 }
 
 static void
+fetch_more(const void *state)
+{
+	const app_state *s = state;
+
+	for (unsigned id = 0; s->app != NULL && id < JJ_PARSERS; id++)
+		if (s->app->state[id] != NULL && s->app->state[id] != s->first)
+			fetch_block(s->app->state[id], parsers[id]->state_size);
+}
+
+static void
 free_state(void *state, const jj_allocator *a)
 {
 	jj_app	   *app = ((app_state *) state)->app;
@@ -583,5 +593,6 @@ const jj_extractor jj_app_base = {
 	.fetch = fetch,
 	.update = update,
 	.fetch_all = fetch_all,
+	.fetch_more = fetch_more,
 	.free_state = free_state,
 };

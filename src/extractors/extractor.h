@@ -94,8 +94,9 @@ typedef struct jj_extractor
 	/* One packet of the flow; p->t and p->dir are set. False without memory. */
 	bool		(*update) (void *state, const jj_packet *p, const jj_work *w);
 
-	/* The same of all that emit and free_state will touch beyond it; optional. */
+	/* The same of all that emit and free_state will touch beyond it, and then of what that points to; both optional. */
 	void		(*fetch_all) (const void *state);
+	void		(*fetch_more) (const void *state);
 
 	/* Bytes of the accumulator, zero before the first fold; 0 = the group needs no samples. */
 	size_t		fold_size;

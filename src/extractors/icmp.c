@@ -159,6 +159,32 @@ note_reply(icmp_messages *m, int dir, uint16_t seq)
 	}
 }
 
+static void
+fetch_all(const void *state)
+{
+	const icmp_messages *m = ((const icmp_state *) state)->m;
+
+	if (m != NULL)
+		for (size_t o = 0; o < sizeof(*m); o += 64)
+			JJ_PREFETCH((const char *) m + o);
+}
+
+static void
+fetch(const void *state, int dir)
+{
+	(void) dir;
+	fetch_all(state);
+}
+
+static void
+fetch_more(const void *state)
+{
+	const icmp_messages *m = ((const icmp_state *) state)->m;
+
+	if (m != NULL && m->echo != NULL)
+		JJ_PREFETCH(m->echo);
+}
+
 static bool
 update(void *state, const jj_packet *p, const jj_work *w)
 {
@@ -288,7 +314,10 @@ const jj_extractor jj_extract_icmp = {
 	.group = JJ_G_icmp,
 	.state_size = sizeof(icmp_state),
 	.kinds = JJ_FOR_ICMP,
+	.fetch = fetch,
 	.update = update,
+	.fetch_all = fetch_all,
+	.fetch_more = fetch_more,
 	.emit = emit,
 	.free_state = free_state,
 };

@@ -44,6 +44,23 @@ note_headers(ipv6_flow *s, const jj_packet *p)
 	}
 }
 
+static void
+fetch_all(const void *state)
+{
+	const ipv6_flow *s = ((const ipv6_state *) state)->v6;
+
+	if (s != NULL)
+		for (size_t o = 0; o < sizeof(*s); o += 64)
+			JJ_PREFETCH((const char *) s + o);
+}
+
+static void
+fetch(const void *state, int dir)
+{
+	(void) dir;
+	fetch_all(state);
+}
+
 static bool
 update(void *state, const jj_packet *p, const jj_work *w)
 {
@@ -138,7 +155,9 @@ const jj_extractor jj_extract_ipv6_options = {
 	.group = JJ_G_ipv6_options,
 	.state_size = sizeof(ipv6_state),
 	.kinds = JJ_FOR_IPV6,
+	.fetch = fetch,
 	.update = update,
+	.fetch_all = fetch_all,
 	.emit = emit,
 	.free_state = free_state,
 };

@@ -787,6 +787,19 @@ fetch_all(const void *state)
 }
 
 static void
+fetch_more(const void *state)
+{
+	const jj_tcp_analysis *t = jj_tcp_analysis_of(state);
+
+	for (int d = 0; t != NULL && d < 2; d++)
+		if (t->rest[d].syn != NULL)
+		{
+			JJ_PREFETCH(t->rest[d].syn);
+			JJ_PREFETCH(t->rest[d].syn + 1);
+		}
+}
+
+static void
 free_state(void *state, const jj_allocator *a)
 {
 	jj_tcp_analysis *t = *(jj_tcp_analysis **) state;
@@ -809,6 +822,7 @@ const jj_extractor jj_analyse_tcp = {
 	.kinds = JJ_FOR_TCP,
 	.fetch = fetch,
 	.fetch_all = fetch_all,
+	.fetch_more = fetch_more,
 	.update = update,
 	.free_state = free_state,
 };

@@ -12,16 +12,20 @@
 #include <string.h>
 
 #define MAX_ACTIVE 32
-#define MAX_FETCH 2
 #define ROWS 16
 #define FIRST_SAMPLES 7			/* with the pool's header two cache lines; twice as many lines follow */
 
-/* Update functions and the offsets of their states in the flow record. */
+#define MAX_FETCH 4
+
+/* Functions for packets, and the offsets of their states in the flow record. */
 typedef struct calls
 {
 	unsigned	n;
 	bool		(*update[MAX_ACTIVE]) (void *state, const jj_packet *p, const jj_work *w);
 	size_t		offset[MAX_ACTIVE];
+	unsigned	n_fetch;
+	void		(*fetch[MAX_FETCH]) (const void *state, int dir);
+	size_t		fetch_offset[MAX_FETCH];
 } calls;
 
 struct jj_engine
@@ -41,15 +45,14 @@ struct jj_engine
 	jj_flow    *ended[ROWS];	/* their flows, while they are made */
 	uint32_t	n_rows;
 	uint32_t	next_row;		/* to be handed out */
+	bool		fetched;		/* the next flows that have ended are being loaded */
 	jj_early_fragment *told;			/* the frame handed out by jj_engine_settled */
 
 	unsigned	n_active;		/* extractors in use */
 	const jj_extractor *active[MAX_ACTIVE];
 	size_t		state_offset[MAX_ACTIVE];	/* in the flow record */
 	size_t		fold_offset[MAX_ACTIVE];	/* in the block of accumulators */
-	unsigned	n_fetch;
-	unsigned	fetch[MAX_FETCH];	/* extractors that fetch ahead */
-	calls		updates[JJ_KINDS];	/* of packets of each kind of flow */
+	calls		calls[JJ_KINDS];	/* for packets of each kind of flow */
 	unsigned	n_owners;
 	unsigned	owner[MAX_ACTIVE];	/* those whose states own memory */
 	unsigned	n_folds;
@@ -163,15 +166,18 @@ activate(jj_engine *e, const jj_extractor *x, size_t *record)
 	e->active[i] = x;
 	e->fold_offset[i] = e->fold_size;
 	e->fold_size += aligned(x->fold_size);
-	if (x->fetch != NULL && e->n_fetch < MAX_FETCH)
-		e->fetch[e->n_fetch++] = i;
 	for (unsigned kind = 0; x->update != NULL && kind < JJ_KINDS; kind++)
 		if (x->kinds == 0 || x->kinds >> kind & 1)
 		{
-			calls	   *c = &e->updates[kind];
+			calls	   *c = &e->calls[kind];
 
 			c->update[c->n] = x->update;
 			c->offset[c->n++] = e->state_offset[i];
+			if (x->fetch != NULL && c->n_fetch < MAX_FETCH)
+			{
+				c->fetch[c->n_fetch] = x->fetch;
+				c->fetch_offset[c->n_fetch++] = e->state_offset[i];
+			}
 		}
 	if (x->free_state != NULL)
 		e->owner[e->n_owners++] = i;
@@ -359,7 +365,7 @@ add_sample(jj_engine *e, jj_flow *f, const jj_packet *p)
 static inline bool
 update_states(jj_engine *e, jj_flow *f, const jj_packet *p)
 {
-	const calls *c = &e->updates[jj_kind_of(&f->key)];
+	const calls *c = &e->calls[jj_kind_of(&f->key)];
 
 	for (unsigned i = 0; i < c->n; i++)
 		if (!c->update[i]((char *) f + c->offset[i], p, &e->work))
@@ -502,9 +508,10 @@ static inline void
 fetch_blocks(const jj_engine *e, const jj_lookup *l)
 {
 	const jj_flow *f = jj_table_flow(&e->table, l->likely);
+	const calls *c = &e->calls[jj_kind_of(&l->key)];
 
-	for (unsigned i = 0; i < e->n_fetch; i++)
-		e->active[e->fetch[i]]->fetch(state_of(e, f, e->fetch[i]), l->src_is_lo != f->init_is_lo);
+	for (unsigned i = 0; i < c->n_fetch; i++)
+		c->fetch[i]((const char *) f + c->fetch_offset[i], l->src_is_lo != f->init_is_lo);
 }
 
 /* A packet of flow f, the n-th so far, or of none. */
@@ -735,7 +742,7 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 	for (uint32_t i = 0; i < taken; i++)
 	{
 		jj_table_prefetch_rest(t, &e->lookup[i]);
-		if (e->n_fetch > 0 && e->lookup[i].likely != JJ_NO_FLOW)
+		if (e->lookup[i].likely != JJ_NO_FLOW)
 			fetch_blocks(e, &e->lookup[i]);
 	}
 	for (uint32_t i = 0; i < taken; i++)
@@ -821,13 +828,17 @@ emit_samples(jj_engine *e, jj_flow *f, jj_row *row)
 
 /* Flows that have ended have left the processor's caches: fetch the next ones, records before what they point to. */
 static void
-fetch_ended(const jj_engine *e)
+fetch_ended(jj_engine *e)
 {
 	const jj_flow *f;
 
+	e->fetched = false;
 	for (uint32_t r = 0; r < ROWS && (f = jj_table_ready(&e->table, r)) != NULL; r++)
+	{
+		e->fetched = true;
 		for (size_t o = 0; o < e->table.record_size; o += 64)
 			JJ_PREFETCH((const char *) f + o);
+	}
 }
 
 static void
@@ -842,6 +853,14 @@ fetch_owned(const jj_engine *e, const jj_flow *f)
 			e->active[i]->fetch_all(state_of(e, f, i));
 }
 
+static void
+fetch_more(const jj_engine *e, const jj_flow *f)
+{
+	for (unsigned i = 0; i < e->n_active; i++)
+		if (e->active[i]->fetch_more != NULL)
+			e->active[i]->fetch_more(state_of(e, f, i));
+}
+
 /* Make the rows of the next flows that have ended, and release those. False without memory. */
 static bool
 make_rows(jj_engine *e)
@@ -851,6 +870,8 @@ make_rows(jj_engine *e)
 	jj_flow    *f;
 
 	e->n_rows = e->next_row = 0;
+	if (!e->fetched)
+		fetch_ended(e);
 	while (n < ROWS && (f = jj_table_next(&e->table)) != NULL)
 	{
 		if (JJ_UNLIKELY(f->unwanted))
@@ -867,6 +888,8 @@ make_rows(jj_engine *e)
 		jj_row_clear(&e->row[r]);
 		good = good && (e->fold_size == 0 || emit_samples(e, e->ended[r], &e->row[r]));
 	}
+	for (uint32_t r = 0; r < n; r++)
+		fetch_more(e, e->ended[r]);
 	for (unsigned i = 0; i < e->n_active; i++)
 		if (e->active[i]->fold_size == 0)
 			for (uint32_t r = 0; r < n; r++)
