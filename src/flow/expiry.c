@@ -1,12 +1,25 @@
 /*
  * When flows end by time, and the order in which ended flows come out.
  *
+ * A packet only moves its flow's clock on. A flow is looked at when it would
+ * have ended without that: first a flow_timeout after its start, which is the
+ * order of most starts, then by a heap.
+ *
  * Expiry follows packet time, or the time that a live capture has come to. The low-water mark is the smallest time of the
  * last few thousand frames: for a capture in order that is a little in the
  * past, and packets out of order within that window still find their flow.
  * Each flow's own timeouts are tested exactly when its next packet arrives.
  */
 #include "flow/table.h"
+
+/* When a flow ends if no packet of it comes any more. */
+static inline int64_t
+end_of(const jj_table *t, const jj_flow *f)
+{
+	int64_t		last = jj_time_add(f->start, f->closed ? f->closed_at : f->clock);
+
+	return jj_time_add(jj_time_add(last, f->closed ? JJ_LINGER : t->options.flow_timeout), 1);
+}
 
 /* Whether a flow is past its time at mark; then why, and since when. */
 static bool
@@ -18,8 +31,37 @@ overdue(const jj_table *t, const jj_flow *f, int64_t mark, jj_end_reason *reason
 	if (limit == JJ_INFINITE || jj_time_diff(mark, last) <= limit)
 		return false;
 	*reason = f->closed ? (jj_end_reason) f->end_reason : JJ_END_IDLE;
-	*when = jj_time_add(jj_time_add(last, limit), 1);
+	*when = end_of(t, f);
 	return true;
+}
+
+/* Whether a flow of this start belongs to the end of the young ones. */
+static inline bool
+is_youngest(const jj_table *t, int64_t start)
+{
+	return t->young.head == JJ_NO_FLOW || start >= t->youngest;
+}
+
+bool
+jj_table_reserve_watch(jj_table *t, int64_t start)
+{
+	return t->options.flow_timeout == JJ_INFINITE || is_youngest(t, start) || jj_heap_reserve(&t->due, &t->allocator);
+}
+
+void
+jj_table_watch(jj_table *t, jj_flow *f)
+{
+	if (t->options.flow_timeout == JJ_INFINITE)
+		return;
+	f->young = is_youngest(t, f->start);
+	if (f->young)
+	{
+		jj_list_append(&t->young, t->young_link, f->self);
+		t->youngest = f->start;
+		return;
+	}
+	jj_table_clean_heap(t, &t->due);
+	jj_heap_push(&t->due, jj_heap_item_of(f, end_of(t, f)));
 }
 
 /* mark, or the time of the oldest fragment that waits if that is earlier: no flow that it may be of must end before it. */
@@ -31,12 +73,108 @@ mark_of_early(const jj_table *t, int64_t mark)
 	return held < mark ? held : mark;
 }
 
+/* Flows that are looked at soon, and the buckets that lead to them, are fetched so many ahead. */
+#define FETCH_FLOWS 6
+#define FETCH_BUCKETS 3
+
+/* A place ahead in a list. */
+static inline uint32_t
+step(const jj_link *link, uint32_t i)
+{
+	return i == JJ_NO_FLOW ? i : link[i].next;
+}
+
+static inline void
+fetch_flow(const jj_table *t, uint32_t i)
+{
+	const char *f;
+
+	if (i == JJ_NO_FLOW)
+		return;
+	f = (const char *) jj_table_flow(t, i);
+	for (size_t o = 0; o < JJ_FLOW_BYTES; o += 64)
+		JJ_PREFETCH(f + o);
+}
+
+static inline void
+fetch_bucket(const jj_table *t, uint32_t i)
+{
+	if (i != JJ_NO_FLOW)
+		JJ_PREFETCH(&t->bucket[jj_table_flow(t, i)->hash & t->bucket_mask]);
+}
+
+/* Look at the young flows that may be past their time. False without memory. */
+static bool
+expire_young(jj_table *t, int64_t mark)
+{
+	const jj_link *link = t->young_link;
+	uint32_t	near = t->young.head;	/* FETCH_BUCKETS behind the head, */
+	uint32_t	far;			/* FETCH_FLOWS */
+
+	if (near == JJ_NO_FLOW || jj_time_diff(mark, jj_table_flow(t, near)->start) <= t->options.flow_timeout)
+		return true;
+	for (int k = 0; k < FETCH_BUCKETS; k++, near = step(link, near))
+		fetch_flow(t, near);
+	far = near;
+	for (int k = FETCH_BUCKETS; k < FETCH_FLOWS; k++, far = step(link, far))
+		fetch_flow(t, far);
+	while (t->young.head != JJ_NO_FLOW)
+	{
+		jj_flow    *f = jj_table_flow(t, t->young.head);
+		jj_end_reason reason;
+		int64_t		when;
+
+		if (jj_time_diff(mark, f->start) <= t->options.flow_timeout)
+			break;
+		fetch_bucket(t, near);
+		near = step(link, near);
+		fetch_flow(t, far);
+		far = step(link, far);
+		if (!f->closed && overdue(t, f, mark, &reason, &when))
+		{
+			if (!jj_table_end(t, f, reason, when))
+				return false;
+			continue;
+		}
+		/* the list of closed flows looks after those */
+		if (!f->closed)
+		{
+			if (!jj_heap_reserve(&t->due, &t->allocator))
+				return false;
+			jj_heap_push(&t->due, jj_heap_item_of(f, end_of(t, f)));
+		}
+		jj_list_remove(&t->young, t->young_link, f->self);
+		f->young = false;
+	}
+	return true;
+}
+
+/* Look at the other flows that may be. Each once, since times at the end of time are due for ever. False without memory. */
+static bool
+expire_due(jj_table *t, int64_t mark)
+{
+	for (uint32_t n = t->due.used; n > 0 && t->due.item[0].when <= mark; n--)
+	{
+		jj_heap_item item = jj_heap_pop(&t->due);
+		jj_flow    *f = jj_table_flow(t, item.flow);
+		jj_end_reason reason;
+		int64_t		when;
+
+		if (!jj_table_is_live(t, &item) || f->closed)
+			continue;
+		if (!overdue(t, f, mark, &reason, &when))
+			jj_heap_push(&t->due, jj_heap_item_of(f, end_of(t, f)));
+		else if (!jj_table_end(t, f, reason, when))
+			return false;
+	}
+	return true;
+}
+
 /*
- * End what is past its time at mark. Only the heads of the lists are
- * looked at, so with clocks out of order, or a flow_timeout below JJ_LINGER,
- * some flows end a little later than they could. That changes neither their
- * rows nor their reasons, but under max_concurrent_flows it may cost another
- * flow its place.
+ * End what is past its time at mark. Of flows that linger only the first is
+ * looked at, so with clocks out of order some end a little later than they
+ * could. That changes neither their rows nor their reasons, but under
+ * max_concurrent_flows it may cost another flow its place.
  */
 bool
 jj_table_expire(jj_table *t, int64_t mark)
@@ -45,15 +183,12 @@ jj_table_expire(jj_table *t, int64_t mark)
 	int64_t		when;
 
 	while (t->closed.head != JJ_NO_FLOW && overdue(t, jj_table_flow(t, t->closed.head), mark, &reason, &when))
+	{
+		fetch_flow(t, t->closed_link[t->closed.head].next);
 		if (!jj_table_end(t, jj_table_flow(t, t->closed.head), reason, when))
 			return false;
-	while (t->lru.head != JJ_NO_FLOW && overdue(t, jj_table_flow(t, t->lru.head), mark, &reason, &when))
-		if (!jj_table_end(t, jj_table_flow(t, t->lru.head), reason, when))
-			return false;
-	while (t->late.head != JJ_NO_FLOW && overdue(t, jj_table_flow(t, t->late.head), mark, &reason, &when))
-		if (!jj_table_end(t, jj_table_flow(t, t->late.head), reason, when))
-			return false;
-	return true;
+	}
+	return t->options.flow_timeout == JJ_INFINITE || (expire_young(t, mark) && expire_due(t, mark));
 }
 
 static bool
@@ -92,11 +227,7 @@ static bool
 expire_and_release(jj_table *t, int64_t mark)
 {
 	mark = mark_of_early(t, mark);
-	if (!jj_table_expire(t, mark))
-		return false;
-
-	/* an idle flow behind a lingering one in the list may still end up to JJ_LINGER before mark */
-	return release(t, t->options.flow_timeout < JJ_LINGER ? jj_time_diff(mark, JJ_LINGER) : mark);
+	return jj_table_expire(t, mark) && release(t, mark);
 }
 
 void
@@ -161,16 +292,20 @@ jj_table_next(jj_table *t)
 bool
 jj_table_finish(jj_table *t)
 {
-	while (t->lru.head != JJ_NO_FLOW || t->late.head != JJ_NO_FLOW)
+	for (uint32_t i = 0; t->live > 0 && i < t->next_flow; i++)
 	{
-		jj_flow    *f = jj_table_flow(t, t->lru.head != JJ_NO_FLOW ? t->lru.head : t->late.head);
-		jj_end_reason reason = f->closed ? (jj_end_reason) f->end_reason : JJ_END_OF_CAPTURE;
+		jj_flow    *f = jj_table_flow(t, i);
+		jj_end_reason reason;
 		int64_t		when = INT64_MAX;
 
+		if (!f->used || !f->live)
+			continue;
+		reason = f->closed ? (jj_end_reason) f->end_reason : JJ_END_OF_CAPTURE;
 		overdue(t, f, t->clock, &reason, &when);
-		if (!jj_table_end(t, f, reason, when))
+		if (!jj_table_end_linked(t, f, reason, when))
 			return false;
 	}
+	jj_table_unlink_all(t);
 	while (t->waiting.used > 0)
 		if (!make_ready(t))
 			return false;

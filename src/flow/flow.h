@@ -70,7 +70,8 @@ typedef struct jj_flow
 	bool		used : 1;		/* the record belongs to a flow */
 	bool		live : 1;		/* in the table */
 	bool		closed : 1;		/* TCP close seen, lingering */
-	bool		late : 1;		/* its last packet came late: it is in the list of this name */
+	bool		late : 1;		/* its last packet came late: it is in the list of this name, if that is kept */
+	bool		young : 1;		/* in the list of this name */
 	bool		unwanted : 1;	/* it doesn't meet the conditions of the selection: no features, no row */
 	bool		init_is_lo : 1; /* the initiator is key.lo */
 	bool		first_dir : 1;

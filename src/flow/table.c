@@ -42,8 +42,8 @@ jj_end_reason_ipfix(jj_end_reason reason)
 
 /* ---- lists */
 
-static void
-list_append(jj_list *l, jj_link *link, uint32_t i)
+void
+jj_list_append(jj_list *l, jj_link *link, uint32_t i)
 {
 	link[i].prev = l->tail;
 	link[i].next = JJ_NO_FLOW;
@@ -54,8 +54,8 @@ list_append(jj_list *l, jj_link *link, uint32_t i)
 	l->tail = i;
 }
 
-static void
-list_remove(jj_list *l, jj_link *link, uint32_t i)
+void
+jj_list_remove(jj_list *l, jj_link *link, uint32_t i)
 {
 	uint32_t	prev = link[i].prev;
 	uint32_t	next = link[i].next;
@@ -189,35 +189,30 @@ reserve_bucket(jj_table *t)
 
 /* ---- records */
 
+static bool
+grow_links(jj_table *t, jj_link **link, uint32_t room)
+{
+	jj_link    *grown = jj_regrow(&t->allocator, *link, sizeof(*grown) * t->link_room, sizeof(*grown) * room);
+
+	if (grown == NULL)
+		return false;
+	*link = grown;
+	note_memory(t, (int64_t) (sizeof(*grown) * (room - t->link_room)));
+	return true;
+}
+
 /* Links for as many flows as there are records. */
 static bool
 reserve_links(jj_table *t)
 {
-	uint32_t	room = t->slabs * JJ_SLAB_FLOWS;
-	uint32_t	more = t->link_room == 0 ? 4 * JJ_SLAB_FLOWS : t->link_room * 2;
-	jj_link    *used;
-	jj_link    *closed;
+	uint32_t	room = t->link_room == 0 ? 4 * JJ_SLAB_FLOWS : t->link_room * 2;
 
-	if (room <= t->link_room)
+	if (t->slabs * JJ_SLAB_FLOWS <= t->link_room)
 		return true;
-	used = jj_alloc(&t->allocator, sizeof(*used) * more);
-	closed = used == NULL ? NULL : jj_alloc(&t->allocator, sizeof(*closed) * more);
-	if (closed == NULL)
-	{
-		jj_release(&t->allocator, used);
+	if (!grow_links(t, &t->young_link, room) || !grow_links(t, &t->closed_link, room)
+		|| (jj_table_keeps_lru(t) && !grow_links(t, &t->used_link, room)))
 		return false;
-	}
-	if (t->link_room > 0)
-	{
-		memcpy(used, t->used_link, sizeof(*used) * t->link_room);
-		memcpy(closed, t->closed_link, sizeof(*closed) * t->link_room);
-	}
-	jj_release(&t->allocator, t->used_link);
-	jj_release(&t->allocator, t->closed_link);
-	note_memory(t, (int64_t) (2 * sizeof(jj_link) * (more - t->link_room)));
-	t->used_link = used;
-	t->closed_link = closed;
-	t->link_room = more;
+	t->link_room = room;
 	return true;
 }
 
@@ -252,7 +247,7 @@ new_record(jj_table *t)
 
 	if (i != JJ_NO_FLOW)
 	{
-		t->free_flow = t->used_link[i].next;
+		t->free_flow = t->young_link[i].next;
 		return i;
 	}
 	i = t->next_flow;
@@ -267,23 +262,58 @@ new_record(jj_table *t)
 /* ---- ends */
 
 bool
-jj_table_end(jj_table *t, jj_flow *f, jj_end_reason reason, int64_t when)
+jj_table_end_linked(jj_table *t, jj_flow *f, jj_end_reason reason, int64_t when)
 {
-	jj_heap_item item = {when, jj_flow_number(f), f->self};
-
 	if (!jj_heap_reserve(&t->waiting, &t->allocator))
 		return false;
-	index_remove(t, f, f->self);
-	list_remove(list_of(t, f->late), t->used_link, f->self);
-	if (f->closed)
-		list_remove(&t->closed, t->closed_link, f->self);
 	f->live = false;
 	f->end_reason = (uint8_t) reason;
 	t->live--;
 	t->counters->flows_live = t->live;
 	t->counters->flows_ended++;
-	jj_heap_push(&t->waiting, item);
+	jj_heap_push(&t->waiting, jj_heap_item_of(f, when));
 	return true;
+}
+
+bool
+jj_table_end(jj_table *t, jj_flow *f, jj_end_reason reason, int64_t when)
+{
+	if (!jj_table_end_linked(t, f, reason, when))
+		return false;
+	index_remove(t, f, f->self);
+	if (f->young)
+		jj_list_remove(&t->young, t->young_link, f->self);
+	if (f->closed)
+		jj_list_remove(&t->closed, t->closed_link, f->self);
+	if (jj_table_keeps_lru(t))
+		jj_list_remove(list_of(t, f->late), t->used_link, f->self);
+	return true;
+}
+
+void
+jj_table_unlink_all(jj_table *t)
+{
+	memset(t->bucket, 0xff, sizeof(jj_bucket) * ((size_t) t->bucket_mask + 1));
+	t->young.head = t->young.tail = t->closed.head = t->closed.tail = JJ_NO_FLOW;
+	t->lru.head = t->lru.tail = t->late.head = t->late.tail = JJ_NO_FLOW;
+	t->due.used = t->oldest.used = 0;
+}
+
+void
+jj_table_clean_heap(jj_table *t, jj_heap *h)
+{
+	uint32_t	used = h->used;
+
+	if (used <= 1024 || used / 2 <= t->live)
+		return;
+	h->used = 0;
+	for (uint32_t k = 0; k < used; k++)
+	{
+		jj_heap_item x = h->item[k];
+
+		if (jj_table_is_live(t, &x))
+			jj_heap_push(h, x);
+	}
 }
 
 static uint32_t
@@ -292,34 +322,10 @@ oldest_flow(jj_table *t)
 	for (;;)
 	{
 		jj_heap_item item = jj_heap_pop(&t->oldest);
-		const jj_flow *f = jj_table_flow(t, item.flow);
 
-		if (f->live && jj_flow_number(f) == item.number)
+		if (jj_table_is_live(t, &item))
 			return item.flow;
 	}
-}
-
-/* Entries of flows that have ended go when they are more than the live ones. */
-static void
-note_start(jj_table *t, uint32_t i, const jj_flow *f)
-{
-	jj_heap_item item = {f->start, jj_flow_number(f), i};
-
-	if (t->oldest.used > 1024 && t->oldest.used / 2 > t->live)
-	{
-		jj_heap		old = t->oldest;
-
-		t->oldest.used = 0;
-		for (uint32_t k = 0; k < old.used; k++)
-		{
-			jj_heap_item x = old.item[k];
-			const jj_flow *g = jj_table_flow(t, x.flow);
-
-			if (g->live && jj_flow_number(g) == x.number)
-				jj_heap_push(&t->oldest, x);
-		}
-	}
-	jj_heap_push(&t->oldest, item);
 }
 
 static uint32_t
@@ -394,7 +400,6 @@ jj_table_prefetch_flow(const jj_table *t, jj_lookup *l)
 				JJ_PREFETCH(f + o);
 			for (size_t o = JJ_FLOW_BYTES; o < t->record_size; o += 64)
 				JJ_PREFETCH(f + o);
-			JJ_PREFETCH(&t->used_link[t->bucket[b].flow]);
 			l->likely = t->bucket[b].flow;
 			return;
 		}
@@ -428,6 +433,8 @@ start_flow(jj_table *t, const jj_packet *p, const jj_lookup *l, uint32_t capture
 	if (!reserve_bucket(t))
 		return NULL;
 	if (t->options.eviction == JJ_EVICT_OLDEST && !jj_heap_reserve(&t->oldest, &t->allocator))
+		return NULL;
+	if (!jj_table_reserve_watch(t, first->ts))
 		return NULL;
 	if (first->n_vlans != 0 || first->n_tunnels != 0)
 	{
@@ -473,13 +480,18 @@ start_flow(jj_table *t, const jj_packet *p, const jj_lookup *l, uint32_t capture
 	memcpy(f->labels, first->labels, first->n_labels < JJ_MAX_LABELS ? first->n_labels : JJ_MAX_LABELS);
 	f->unwanted = t->options.select != NULL && !jj_selection_has(t->options.select, f);
 	index_insert(t->bucket, t->bucket_mask, l->hash, i);
+	jj_table_watch(t, f);
 	f->late = l->waits;
-	list_append(list_of(t, f->late), t->used_link, i);
+	if (jj_table_keeps_lru(t))
+		jj_list_append(list_of(t, f->late), t->used_link, i);
 	t->live++;
 	t->counters->flows_live = t->live;
 	t->counters->flows_started++;
 	if (t->options.eviction == JJ_EVICT_OLDEST)
-		note_start(t, i, f);
+	{
+		jj_table_clean_heap(t, &t->oldest);
+		jj_heap_push(&t->oldest, jj_heap_item_of(f, f->start));
+	}
 	return f;
 }
 
@@ -538,8 +550,8 @@ touch(jj_table *t, jj_flow *f, bool late)
 
 	if (to->tail == f->self)
 		return;
-	list_remove(list_of(t, f->late), t->used_link, f->self);
-	list_append(to, t->used_link, f->self);
+	jj_list_remove(list_of(t, f->late), t->used_link, f->self);
+	jj_list_append(to, t->used_link, f->self);
 	f->late = late;
 }
 
@@ -561,7 +573,10 @@ jj_table_add(jj_table *t, jj_packet *p, const jj_lookup *l, uint32_t capture, jj
 	}
 	existing = f != NULL;
 	if (existing)
-		touch(t, f, l->waits);
+	{
+		if (JJ_UNLIKELY(jj_table_keeps_lru(t)))
+			touch(t, f, l->waits);
+	}
 	else
 	{
 		f = start_flow(t, p, l, capture, ahead);
@@ -593,7 +608,7 @@ jj_table_add(jj_table *t, jj_packet *p, const jj_lookup *l, uint32_t capture, jj
 		}
 		*ends = jj_tcp_follow(f, p, t->options.flow_end, existing);
 		if (f->closed && !closed)
-			list_append(&t->closed, t->closed_link, f->self);
+			jj_list_append(&t->closed, t->closed_link, f->self);
 	}
 	return f;
 }
@@ -603,7 +618,7 @@ jj_table_forget(jj_table *t, jj_flow *f)
 {
 	jj_release(&t->allocator, f->encapsulation);
 	f->used = false;
-	t->used_link[f->self].next = t->free_flow;
+	t->young_link[f->self].next = t->free_flow;
 	t->free_flow = f->self;
 }
 
@@ -616,7 +631,8 @@ jj_table_init(jj_table *t, const jj_options *o, size_t record_size, const jj_all
 	t->counters = c;
 	t->bulk = bulk;
 	t->record_size = (record_size + 63) / 64 * 64;
-	t->lru.head = t->lru.tail = t->late.head = t->late.tail = t->closed.head = t->closed.tail = JJ_NO_FLOW;
+	t->young.head = t->young.tail = t->closed.head = t->closed.tail = JJ_NO_FLOW;
+	t->lru.head = t->lru.tail = t->late.head = t->late.tail = JJ_NO_FLOW;
 	t->free_flow = JJ_NO_FLOW;
 	t->fragments.seed = o->hash_seed;
 	t->early_life = JJ_FRAGMENT_LIFE;
@@ -637,9 +653,11 @@ jj_table_free(jj_table *t)
 
 	jj_release(a, t->slab);
 	jj_release(a, t->bucket);
-	jj_release(a, t->used_link);
+	jj_release(a, t->young_link);
 	jj_release(a, t->closed_link);
+	jj_release(a, t->used_link);
 	jj_release(a, t->ready);
+	jj_heap_free(&t->due, a);
 	jj_heap_free(&t->oldest, a);
 	jj_heap_free(&t->waiting, a);
 	jj_fragments_free(&t->fragments, a);

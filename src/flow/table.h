@@ -55,15 +55,23 @@ typedef struct jj_table
 	uint8_t   **slab;			/* records */
 	uint32_t	slabs;
 	uint32_t	slab_room;
-	uint32_t	free_flow;		/* list through used_link */
+	uint32_t	free_flow;		/* list through young_link */
 	uint32_t	next_flow;		/* never used so far */
 
-	jj_link    *used_link;		/* of each flow, in lru or late */
+	jj_link    *young_link;		/* of each flow that is in young */
 	jj_link    *closed_link;	/* of each flow that is in closed */
+	jj_link    *used_link;		/* of each flow, in lru or late; NULL unless those are kept */
 	uint32_t	link_room;
+
+	/* a flow is looked at a flow_timeout after its start, and then whenever it would have ended without further packets */
+	jj_list		young;			/* flows that have not been looked at so far, by start */
+	int64_t		youngest;		/* start of the last of them */
+	jj_heap		due;			/* the other flows with that time, and stale entries */
+	jj_list		closed;			/* lingering flows, first closed first */
+
+	/* only for JJ_EVICT_LRU */
 	jj_list		lru;			/* live flows, least recently used first */
 	jj_list		late;			/* the live flows whose last packet is a fragment that has waited in vain, in the same order */
-	jj_list		closed;			/* lingering flows, first closed first */
 	jj_heap		oldest;			/* live flows by start, and stale entries; only for JJ_EVICT_OLDEST */
 	jj_heap		waiting;		/* ended flows */
 	uint32_t   *ready;			/* ended flows in their final order: a ring */
@@ -84,6 +92,13 @@ typedef struct jj_table
 } jj_table;
 
 #define JJ_SLAB_FLOWS 256
+
+/* Whether the lists lru and late are kept. */
+static inline bool
+jj_table_keeps_lru(const jj_table *t)
+{
+	return t->options.max_concurrent_flows != 0 && t->options.eviction == JJ_EVICT_LRU;
+}
 
 static inline jj_flow *
 jj_table_flow(const jj_table *t, uint32_t i)
@@ -123,11 +138,42 @@ extern jj_flow *jj_table_add(jj_table *t, jj_packet *p, const jj_lookup *l, uint
 /* End a live flow at a time; its record stays until jj_table_forget. */
 extern bool jj_table_end(jj_table *t, jj_flow *f, jj_end_reason reason, int64_t when);
 
-/*
- * expiry.c: end the flows at the heads of the lists that are past their time
- * at mark. False without memory.
- */
+/* The same, but the index and the lists still have it: for all of them at once, before jj_table_unlink_all. */
+extern bool jj_table_end_linked(jj_table *t, jj_flow *f, jj_end_reason reason, int64_t when);
+extern void jj_table_unlink_all(jj_table *t);
+
+/* The item of a flow in a heap, and whether it is not stale. */
+static inline jj_heap_item
+jj_heap_item_of(const jj_flow *f, int64_t when)
+{
+	jj_heap_item item = {when, jj_flow_number(f), f->self};
+
+	return item;
+}
+
+static inline bool
+jj_table_is_live(const jj_table *t, const jj_heap_item *item)
+{
+	const jj_flow *f = jj_table_flow(t, item->flow);
+
+	return f->live && jj_flow_number(f) == item->number;
+}
+
+/* Take stale items out of a heap when they are more than the live ones. */
+extern void jj_table_clean_heap(jj_table *t, jj_heap *h);
+
+/* Lists of flows through their links. */
+extern void jj_list_append(jj_list *l, jj_link *link, uint32_t i);
+extern void jj_list_remove(jj_list *l, jj_link *link, uint32_t i);
+
+/* expiry.c: end the flows that are past their time at mark. False without memory. */
 extern bool jj_table_expire(jj_table *t, int64_t mark);
+
+/* Make room for what jj_table_watch will note of one more flow; false without memory. */
+extern bool jj_table_reserve_watch(jj_table *t, int64_t start);
+
+/* From now on jj_table_expire looks after this flow, which has just started. */
+extern void jj_table_watch(jj_table *t, jj_flow *f);
 
 /* End all flows and make all of them ready. */
 extern bool jj_table_finish(jj_table *t);

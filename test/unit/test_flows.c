@@ -138,6 +138,53 @@ order(void)
 	FLOWS("2 1 idle; 1 1 idle; 3 1 end_of_capture", "the clock of each flow counts, not the order in the file");
 }
 
+/*
+ * A flow that begins far in the future, one that lives on, one that begins
+ * before those that came before it, and thousands of short ones.
+ */
+static void
+expiry(void)
+{
+	jj_allocator a = jj_malloc_allocator();
+	jj_options	o = defaults();
+	jj_engine  *e;
+	jj_error	err;
+	const jj_row *row;
+	bool		have;
+	bool		good;
+	bool		ordered = true;
+	int64_t		last = 0;
+	int64_t		rows = 0;
+
+	start();
+	now = 1e6, dgram(1), now = 0;
+	for (int i = 1; i < 5900; i++)
+	{
+		double		t = now;
+
+		if (i % 1000 == 500)
+			now -= 30;
+		dgram(i % 50 == 0 ? 2 : 1000 + i);
+		now = t + 1;
+	}
+	good = jj_engine_open(&e, &o, NULL, &a, &err) == JJ_OK && jj_engine_source(e, "", true, &err) == JJ_OK;
+	for (uint32_t i = 0; good && i < n_frames; i += 50)
+	{
+		good = jj_engine_feed(e, frames + i, 50, &err) == JJ_OK;
+		while (good && jj_engine_next(e, &row, &have, &err) == JJ_OK && have)
+		{
+			int64_t		end = row->value[JJ_F_start_ns].i + llround(row->value[JJ_F_duration].d * 1e9);
+
+			ordered = ordered && end >= last;
+			last = end;
+			rows++;
+		}
+	}
+	ok(good && rows > 500, "flows end while packets come, and one that begins in the future holds up no other");
+	ok(ordered, "in the order of their ends");
+	jj_engine_close(e);
+}
+
 static void
 eviction(void)
 {
@@ -356,6 +403,7 @@ main(void)
 	tcp_life();
 	other_rules();
 	order();
+	expiry();
 	eviction();
 	keys();
 	in_tunnels();
