@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pcap/pcap.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "commands/progress.h"
 #include "pgstat.h"
@@ -46,21 +47,35 @@ close_all(void *arg)
 	call->reader = NULL;
 }
 
-/* Begin to show in pg_stat_progress_copy, unless another command of this backend does. */
+/* Show in pg_stat_progress_copy. */
 static void
-start_progress(jj_call *call, List *sources)
+show_progress(List *sources, Oid relid)
 {
 	static const int index[] = {PROGRESS_COPY_COMMAND, PROGRESS_COPY_TYPE, PROGRESS_COPY_BYTES_TOTAL};
 	int64		values[] = {PROGRESS_COPY_COMMAND_FROM, PROGRESS_COPY_TYPE_CALLBACK, 0};
 	ListCell   *cell;
 
-	if (MyBEEntry == NULL || MyBEEntry->st_progress_command != PROGRESS_COMMAND_INVALID)
-		return;
 	foreach(cell, sources)
 		values[2] += ((const jj_source *) lfirst(cell))->size;
-	pgstat_progress_start_command(PROGRESS_COMMAND_COPY, InvalidOid);
+	pgstat_progress_start_command(PROGRESS_COMMAND_COPY, relid);
 	pgstat_progress_update_multi_param(lengthof(index), index, values);
+}
+
+/* Unless another command of this backend shows. */
+static void
+start_progress(jj_call *call, List *sources)
+{
+	if (MyBEEntry == NULL || MyBEEntry->st_progress_command != PROGRESS_COMMAND_INVALID)
+		return;
+	show_progress(sources, InvalidOid);
 	call->reports_progress = true;
+}
+
+void
+jj_call_target(jj_call *call, List *sources, Oid relid)
+{
+	if (call->reports_progress)
+		show_progress(sources, relid);
 }
 
 jj_call *
@@ -192,7 +207,15 @@ jj_call_open(jj_call *call, const jj_source *source)
 
 	CHECK_FOR_INTERRUPTS();
 	call->source = source;
-	if (source->bytes != NULL)
+	if (source->fd != NULL)
+	{
+		if (lseek(*source->fd, 0, SEEK_SET) < 0)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not seek in capture \"%s\": %m", source->label)));
+		code = jj_reader_open_fd(&call->reader, *source->fd, &call->allocator, &error);
+	}
+	else if (source->bytes != NULL)
 		code = jj_reader_open_memory(&call->reader, source->bytes, (size_t) source->size, &call->allocator, &error);
 	else
 	{
@@ -223,10 +246,18 @@ jj_call_close(jj_call *call, bool loud)
 {
 	const char *warning;
 
-	for (uint32 i = 0; loud && (warning = jj_reader_warning(call->reader, i)) != NULL; i++)
-		ereport(WARNING,
-				(errcode(ERRCODE_WARNING),
-				 errmsg("capture \"%s\": %s", call->source->label, jj_shown(warning))));
+	for (uint32 i = 0; (warning = jj_reader_warning(call->reader, i)) != NULL; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(call->context);
+		char	   *shown = jj_shown(warning);
+
+		call->warnings = lappend(call->warnings, shown);
+		MemoryContextSwitchTo(old);
+		if (loud)
+			ereport(WARNING,
+					(errcode(ERRCODE_WARNING),
+					 errmsg("capture \"%s\": %s", call->source->label, shown)));
+	}
 	call->bytes_before += (int64) jj_reader_info_get(call->reader)->bytes_in;
 	jj_reader_close(call->reader);
 	call->reader = NULL;

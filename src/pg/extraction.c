@@ -4,6 +4,8 @@
  */
 #include "pg/pg.h"
 
+#include "utils/fmgrprotos.h"
+
 /* What an extraction has seen, of all its sources. */
 typedef struct totals
 {
@@ -113,6 +115,40 @@ jj_extraction_formed(jj_extraction *x, uint64 begin)
 {
 	if (unlikely(x->measures))
 		x->times.forming += clock_ns() - begin;
+}
+
+void
+jj_extraction_target(jj_extraction *x, Oid relid)
+{
+	jj_call_target(x->call, x->sources, relid);
+}
+
+uint64
+jj_extraction_packets(const jj_extraction *x)
+{
+	return x->totals.packets;
+}
+
+Jsonb *
+jj_extraction_skipped(const jj_extraction *x)
+{
+	const jj_counters *c = jj_extraction_counters(x);
+	StringInfoData json;
+
+	initStringInfo(&json);
+	for (int i = JJ_SKIP_NONE + 1; i < JJ_SKIP_REASONS; i++)
+		if (c->skipped[i] > 0)
+			appendStringInfo(&json, "%s\"%s\": " UINT64_FORMAT, json.len > 0 ? ", " : "{", jj_skip_name[i], (uint64) c->skipped[i]);
+	if (x->totals.unusable > 0)
+		appendStringInfo(&json, "%s\"unknown_interface\": " UINT64_FORMAT, json.len > 0 ? ", " : "{", x->totals.unusable);
+	appendStringInfoString(&json, json.len > 0 ? "}" : "{}");
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}
+
+List *
+jj_extraction_warnings(const jj_extraction *x)
+{
+	return x->call->warnings;
 }
 
 const jj_batch *

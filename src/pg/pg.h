@@ -49,11 +49,19 @@ typedef struct jj_source
 	const char *label;			/* the path as messages show it, valid in the server's encoding */
 	const char *name;			/* file name without folder, UTF-8 */
 	int64		size;			/* bytes, as far as known before it is opened */
+	const int  *fd;				/* of a file that is open already and stays the caller's; NULL: opened by path */
 	const uint8 *bytes;			/* of a value */
 } jj_source;
 
 /* jj_source of each file that the path stands for: a file, a folder (its captures) or a glob. Checks the right to read files. */
 extern List *jj_sources_from_path(const char *path);
+
+/*
+ * Captures in a folder and, if recursive, below it: regular files whose names
+ * match the pattern (*, ?, [...]), or are those of captures if it is NULL.
+ * Checks the right to read files. NIL is no error; a missing folder is.
+ */
+extern List *jj_sources_in_tree(const char *path, const char *pattern, bool recursive);
 
 /* The same for an array of paths, without repetitions. */
 extern List *jj_sources_from_array(ArrayType *paths);
@@ -85,6 +93,7 @@ typedef struct jj_call
 	int			fd;				/* -1 if none is open */
 	const jj_source *source;	/* the one that is open */
 	int64		bytes_before;	/* size of the sources read so far */
+	List	   *warnings;		/* of the sources closed so far: char *, in the server's encoding */
 	bool		reports_progress;
 	MemoryContextCallback callback;
 } jj_call;
@@ -98,7 +107,10 @@ extern void jj_call_open(jj_call *call, const jj_source *source);
 /* The next frames, 0 at the end; checks for interrupts and reports progress. */
 extern uint32 jj_call_next(jj_call *call, jj_frame *frames, uint32 max);
 
-/* Close the source. Its warnings are raised if loud. */
+/* Show progress as that of a table. */
+extern void jj_call_target(jj_call *call, List *sources, Oid relid);
+
+/* Close the source. Its warnings are kept, and raised if loud. */
 extern void jj_call_close(jj_call *call, bool loud);
 extern void jj_call_rows(jj_call *call, int64 rows);
 
@@ -158,6 +170,14 @@ extern const jj_row *jj_extraction_row(jj_extraction *x);
 extern void jj_extraction_count(jj_extraction *x);
 
 extern const jj_counters *jj_extraction_counters(const jj_extraction *x);
+
+/* Show progress as that of a table. */
+extern void jj_extraction_target(jj_extraction *x, Oid relid);
+
+/* Of the sources read so far: packet records; how many gave no flow, by reason, as a jsonb object; warnings, as char *. */
+extern uint64 jj_extraction_packets(const jj_extraction *x);
+extern Jsonb *jj_extraction_skipped(const jj_extraction *x);
+extern List *jj_extraction_warnings(const jj_extraction *x);
 
 /* Packet records so far that name an interface that is not described; the counters' frames are without them. */
 extern uint64 jj_extraction_unusable(const jj_extraction *x);

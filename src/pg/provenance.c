@@ -48,12 +48,12 @@ jj_owner_end(const jj_owner *saved)
 	SetUserIdAndSecContext(saved->user, saved->context);
 }
 
-int64
-jj_owner_execute(const char *sql, int n, const Oid *types, const Datum *values, const bool *nulls)
+bool
+jj_owner_query(const char *sql, int n, const Oid *types, const Datum *values, const bool *nulls, int columns, int64 *result)
 {
 	jj_owner	saved;
 	char	   *null_letters = palloc((size_t) n + 1);
-	int64		result = 0;
+	bool		found;
 	int			status;
 
 	for (int i = 0; i < n; i++)
@@ -65,18 +65,19 @@ jj_owner_execute(const char *sql, int n, const Oid *types, const Datum *values, 
 	status = SPI_execute_with_args(sql, n, unconstify(Oid *, types), unconstify(Datum *, values), null_letters, false, 0);
 	if (status < 0)
 		elog(ERROR, "\"%s\" failed: %s", sql, SPI_result_code_string(status));
-	if (SPI_processed > 0 && SPI_tuptable != NULL)
+	found = SPI_processed > 0 && SPI_tuptable != NULL;
+	for (int i = 0; found && i < columns; i++)
 	{
 		bool		null;
-		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null);
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &null);
 
-		Assert(SPI_gettypeid(SPI_tuptable->tupdesc, 1) == INT8OID);
-		result = null ? 0 : DatumGetInt64(value);
+		Assert(SPI_gettypeid(SPI_tuptable->tupdesc, i + 1) == INT8OID);
+		result[i] = null ? 0 : DatumGetInt64(value);
 	}
 	SPI_finish();
 	jj_owner_end(&saved);
 	pfree(null_letters);
-	return result;
+	return found;
 }
 
 static Datum
@@ -93,6 +94,7 @@ jj_run_begin(const jj_run *run)
 	Datum		values[lengthof(types)];
 	bool		nulls[lengthof(types)] = {false};
 	NameData	user;
+	int64		number;
 
 	namestrcpy(&user, GetUserNameFromId(GetUserId(), false));
 	values[0] = CStringGetTextDatum(run->kind);
@@ -103,9 +105,11 @@ jj_run_begin(const jj_run *run)
 	values[5] = CStringGetTextDatum(run->target);
 	values[6] = CStringGetTextDatum(JJ_VERSION);
 	values[7] = NameGetDatum(&user);
-	return jj_owner_execute("INSERT INTO joyfuljay.run (kind, name, source, filter, options, target, version, started_by) "
-							"VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING run",
-							lengthof(types), types, values, nulls);
+	if (!jj_owner_query("INSERT INTO joyfuljay.run (kind, name, source, filter, options, target, version, started_by) "
+						"VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING run",
+						lengthof(types), types, values, nulls, 1, &number))
+		elog(ERROR, "could not record a run");
+	return number;
 }
 
 void
@@ -114,5 +118,5 @@ jj_run_finish(int64 run)
 	const Oid	types[] = {INT8OID};
 	const Datum values[] = {Int64GetDatum(run)};
 
-	(void) jj_owner_execute("UPDATE joyfuljay.run SET finished = clock_timestamp() WHERE run = $1 AND finished IS NULL", 1, types, values, NULL);
+	(void) jj_owner_query("UPDATE joyfuljay.run SET finished = clock_timestamp() WHERE run = $1 AND finished IS NULL", 1, types, values, NULL, 0, NULL);
 }

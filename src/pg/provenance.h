@@ -44,10 +44,10 @@ extern void jj_owner_begin(jj_owner *saved);
 extern void jj_owner_end(const jj_owner *saved);
 
 /*
- * Execute one statement of that kind, with n parameters ($1 to $n). Returns its
- * first column of the first row as bigint, 0 without a row. SPI need not be
- * connected.
+ * Execute one statement of that kind, with n parameters ($1 to $n). False if it
+ * gives no row; otherwise the columns of its first row, which are all bigint, go
+ * to result, 0 for NULL. SPI need not be connected.
  */
-extern int64 jj_owner_execute(const char *sql, int n, const Oid *types, const Datum *values, const bool *nulls);
+extern bool jj_owner_query(const char *sql, int n, const Oid *types, const Datum *values, const bool *nulls, int columns, int64 *result);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "pg/pg.h"
 
+#include <fnmatch.h>
 #include <glob.h>
 #include <sys/stat.h>
 
@@ -14,7 +15,7 @@
 #include "utils/hsearch.h"
 
 /* What a folder's captures are called; each also with a suffix of compression. */
-#define CAPTURE_SUFFIXES ".pcap, .pcapng, .cap, .ntar and .dmp, also with .gz, .zst or .lz4"
+#define CAPTURE_SUFFIXES ".pcap, .pcapng, .cap, .ntar and .dmp, also with a number or .gz, .zst or .lz4 behind"
 
 static bool
 may_read(void)
@@ -56,6 +57,11 @@ is_capture_name(const char *name)
 			break;
 		}
 	}
+	/* numbered, as by tcpdump -C (a.pcap1) or logrotate (a.pcap.1) */
+	while (length > 0 && name[length - 1] >= '0' && name[length - 1] <= '9')
+		length--;
+	if (length > 0 && name[length - 1] == '.')
+		length--;
 	for (size_t i = 0; i < lengthof(captures); i++)
 		if (ends_with(name, length, captures[i]))
 			return true;
@@ -161,6 +167,65 @@ sources_of_glob(const char *pattern, bool quiet)
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("no file matches \"%s\"", pattern),
 				 errhint("Patterns (*, ?, [...]) match regular files on the server, as the server's account sees them.")));
+	list_sort(found, compare_sources);
+	return found;
+}
+
+/* Add the captures of a folder to *found; names match the pattern, or are those of captures if it is NULL. */
+static void
+add_tree(const char *path, const char *pattern, bool recursive, List **found)
+{
+	DIR		   *dir = AllocateDir(path);
+	struct dirent *entry;
+	List	   *folders = NIL;
+	ListCell   *cell;
+
+	while ((entry = ReadDir(dir, path)) != NULL)
+	{
+		struct stat st;
+		char	   *file;
+
+		CHECK_FOR_INTERRUPTS();
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		file = psprintf("%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", entry->d_name);
+		/* links to folders are not followed, they may go round; what has gone since is none of ours */
+		if (lstat(file, &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
+		{
+			if (recursive)
+				folders = lappend(folders, file);
+			continue;
+		}
+		if (pattern != NULL ? fnmatch(pattern, entry->d_name, FNM_PERIOD) != 0 : !is_capture_name(entry->d_name))
+			continue;
+		if (stat(file, &st) < 0 || !S_ISREG(st.st_mode))
+			continue;
+		*found = lappend(*found, jj_source_of_file(file, st.st_size));
+	}
+	FreeDir(dir);
+	foreach(cell, folders)
+		add_tree(lfirst(cell), pattern, true, found);
+}
+
+List *
+jj_sources_in_tree(const char *path, const char *pattern, bool recursive)
+{
+	struct stat st;
+	List	   *found = NIL;
+
+	check_privilege(path);
+	if (stat(path, &st) < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open directory \"%s\": %m", path),
+				 errhint("The path is one of the server's machine, as the server's account sees it.")));
+	if (!S_ISDIR(st.st_mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a directory", path)));
+	add_tree(path, pattern, recursive, &found);
 	list_sort(found, compare_sources);
 	return found;
 }

@@ -131,6 +131,12 @@ jj_target_open(Oid relid)
 void
 jj_target_limit(const jj_target *target, jj_options *options)
 {
+	static const jj_feature identity[] = {
+		JJ_F_src_ip, JJ_F_src_port, JJ_F_dst_ip, JJ_F_dst_port, JJ_F_protocol, JJ_F_start_time, JJ_F_first_frame, JJ_F_capture
+	};
+
+	for (size_t i = 0; i < lengthof(identity); i++)
+		jj_set_add(&options->features, identity[i]);
 	for (size_t i = 0; i < lengthof(options->features.word); i++)
 		options->features.word[i] &= target->features.word[i];
 }

@@ -31,7 +31,7 @@ typedef struct jj_target
  */
 extern jj_target *jj_target_open(Oid relid);
 
-/* Reduce the columns to compute to those that the table has. */
+/* Reduce the columns to compute to those that the table has; those that say which flow a row is are computed in any case. */
 extern void jj_target_limit(const jj_target *target, jj_options *options);
 
 #endif

@@ -1,0 +1,38 @@
+/*
+ * A capture file that is held open beyond transactions, and what identifies its
+ * content.
+ */
+#ifndef JJ_HELD_FILE_H
+#define JJ_HELD_FILE_H
+
+#include "pg/pg.h"
+
+#define JJ_SHA256 32
+
+/* As stat(2) has it. */
+typedef struct jj_file_identity
+{
+	int64		size;			/* bytes */
+	TimestampTz modified;
+	TimestampTz changed;		/* of content, name or rights */
+	int64		inode;
+} jj_file_identity;
+
+typedef struct jj_held_file
+{
+	int			fd;				/* -1: closed */
+	jj_file_identity identity;	/* when it was opened */
+	int64		modified_ns;	/* the same in full, since 1970 */
+	MemoryContextCallback callback;
+} jj_held_file;
+
+/* Open a regular file for reading; it is closed when the current memory context ends or is reset. Errors as of jj_call_open. */
+extern jj_held_file *jj_held_file_open(const jj_source *source);
+
+/* SHA-256 of the content from its beginning to its end. Checks for interrupts. */
+extern void jj_held_file_digest(const jj_held_file *file, const jj_source *source, uint8 digest[JJ_SHA256]);
+
+/* Whether the content has been written to since the file was opened. A file that was given another name has not. */
+extern bool jj_held_file_written(const jj_held_file *file, const jj_source *source);
+
+#endif

@@ -1,0 +1,499 @@
+/*
+ * One capture into a table, once.
+ *
+ * First a transaction for the ledger: which content is it, is it in the table, how
+ * far did an earlier attempt get. Then, with an entry that says "running", one
+ * transaction for each part of the flows, in which the entry is brought up to
+ * date: whatever happens, the entry says which flows are in the table. The order
+ * of flows does not change, so one that goes on leaves out as many as there are.
+ * Session locks on path and content keep others from the same capture.
+ */
+#include "pg/ingest.h"
+#include "pg/insert.h"
+#include "pg/ledger.h"
+#include "pg/provenance.h"
+
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+
+/* Advisory locks of users have 1 or 2 here. */
+#define LOCK_OF_PATH 0x6a01
+#define LOCK_OF_CONTENT 0x6a02
+
+/* One capture. */
+typedef struct attempt
+{
+	jj_row_source rows;			/* must be first */
+	jj_ingest  *in;
+	jj_source	source;
+	jj_held_file *file;
+	jj_ledger_key key;
+	uint8		digest[JJ_SHA256];
+	int64		id;				/* entry of the ledger, 0: none yet */
+	int64		committed;		/* flows */
+	int64		limit;			/* flows of this part, 0 = no limit */
+
+	/* extraction */
+	jj_extraction *extraction;
+	jj_writer  *writer;
+	int64		skipped;		/* flows left out, as committed before */
+	int64		given;			/* in this part */
+	bool		ended;			/* there are no more */
+	int64		part_rows;
+	bool		fatal;			/* an error now would be one of all captures */
+	bool		changed;		/* the file was written to while it was read */
+} attempt;
+
+/* ---- rows */
+
+static const jj_row *
+next_flow(attempt *a)
+{
+	const jj_row *row;
+
+	while ((row = jj_extraction_row(a->extraction)) == NULL)
+	{
+		if (!jj_extraction_step(a->extraction))
+		{
+			a->ended = true;
+			return NULL;
+		}
+	}
+	return row;
+}
+
+static const jj_row *
+next_row(jj_row_source *rows)
+{
+	attempt    *a = (attempt *) rows;
+	const jj_row *row;
+
+	if (a->limit > 0 && a->given >= a->limit)
+		return NULL;
+	for (; a->skipped < a->committed; a->skipped++)
+		if (next_flow(a) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("capture \"%s\" gives " INT64_FORMAT " flows, but " INT64_FORMAT " are in the table", a->source.label, a->skipped, a->committed)));
+	row = next_flow(a);
+	a->given += row != NULL;
+	return row;
+}
+
+/* ---- errors that don't end the transaction */
+
+typedef void (*step) (attempt *a);
+
+/* Do something in a subtransaction. NULL, or the error that it ended with, in the memory of the capture. */
+static ErrorData *
+try(attempt *a, step what)
+{
+	const MemoryContext context = a->in->file_context;
+	const ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		what(a);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_END_TRY();
+	return error;
+}
+
+/* Whether the next capture would have the same error. */
+static bool
+concerns_all(const attempt *a, const ErrorData *error)
+{
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	{
+		case ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION):
+		case ERRCODE_TO_CATEGORY(ERRCODE_INTERNAL_ERROR):
+		case ERRCODE_TO_CATEGORY(ERRCODE_INVALID_TRANSACTION_STATE):
+			return true;
+		case ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES):
+			return error->sqlerrcode != ERRCODE_OUT_OF_MEMORY;
+		default:
+			return a->fatal;
+	}
+}
+
+/* ---- locks of the session */
+
+static uint64
+path_hash(const attempt *a)
+{
+	return hash_bytes_extended((const unsigned char *) a->source.path, (int) strlen(a->source.path), 0);
+}
+
+static uint64
+content_hash(const attempt *a)
+{
+	return hash_bytes_extended(a->digest, JJ_SHA256, 0);
+}
+
+/* Do something with a lock, unless another session has it. */
+static jj_outcome
+with_lock(attempt *a, uint16 kind, uint64 hash, jj_outcome (*what) (attempt *a))
+{
+	volatile jj_outcome outcome = JJ_BUSY;
+	LOCKTAG		tag;
+
+	hash = hash_combine64(hash, hash_bytes_uint32_extended(a->key.target, 0));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, kind);
+	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	{
+		ereport(NOTICE,
+				(errmsg("capture \"%s\" is being ingested by another session", a->source.label)));
+		a->in->order.commit();
+		return outcome;
+	}
+	PG_TRY();
+	{
+		outcome = what(a);
+	}
+	PG_FINALLY();
+	{
+		(void) LockRelease(&tag, ExclusiveLock, true);
+	}
+	PG_END_TRY();
+	return outcome;
+}
+
+/* ---- what is it */
+
+/* The run begins with the first capture that is not known. */
+static int64
+run_number(jj_ingest *in)
+{
+	const jj_run run = {
+		.kind = in->order.kind,
+		.name = in->order.name,
+		.source = in->order.source,
+		.filter = in->order.filter,
+		.options = jj_options_to_jsonb(&in->order.options, false),
+		.target = in->target_name,
+	};
+
+	if (in->run == 0)
+		in->run = jj_run_begin(&run);
+	return in->run;
+}
+
+static void
+open_file(attempt *a)
+{
+	a->file = jj_held_file_open(&a->source);
+	a->source.fd = &a->file->fd;
+	a->source.size = a->file->identity.size;
+}
+
+static void
+digest_file(attempt *a)
+{
+	jj_held_file_digest(a->file, &a->source, a->digest);
+}
+
+static void
+check_resumable(const attempt *a, const jj_ledger_entry *e)
+{
+	if (e->flows > 0 && !e->same_version)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg(INT64_FORMAT " flows of capture \"%s\" were ingested by another version of the library, in run " INT64_FORMAT, e->flows, a->source.label, e->run),
+				 errhint("Delete the rows of that run and capture, then call jj_ingest_forget, and ingest it again.")));
+}
+
+/* Another content, or other settings, of which a part is in the table, must be done away with first. */
+static void
+check_unfinished(attempt *a)
+{
+	const jj_ledger_entry e = jj_ledger_unfinished(&a->key, a->digest);
+
+	if (e.id != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("capture \"%s\" or its settings have changed since run " INT64_FORMAT " ingested " INT64_FORMAT " flows of it, not all", a->source.label, e.run, e.flows),
+				 errhint("Delete the rows of that run and capture, then call jj_ingest_forget, and ingest it again; or finish that run with its capture and settings.")));
+}
+
+/* ---- parts */
+
+/* With an error, so that what this subtransaction did is undone. */
+static void
+refuse_changed(attempt *a)
+{
+	a->changed = true;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("capture \"%s\" was written to while it was read", a->source.label)));
+}
+
+/* The target, and for the first part what reads and writes. */
+static void
+prepare_part(attempt *a)
+{
+	const jj_ingest *in = a->in;
+	jj_call_options options = in->order.options;
+	jj_target  *target;
+
+	a->fatal = true;
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(in->order.target)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table %s has been dropped", in->target_name)));
+	target = jj_target_open(in->order.target);
+	a->fatal = false;
+	if (a->extraction != NULL)
+		return;
+	jj_target_limit(target, &options.engine);
+	a->writer = jj_writer_begin(target);
+	a->extraction = jj_extraction_begin(list_make1(&a->source), in->order.filter, &options, false);
+	jj_extraction_target(a->extraction, in->order.target);
+}
+
+static void
+check_deferred_constraints(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) < 0)
+		elog(ERROR, "could not check deferred constraints");
+	SPI_finish();
+}
+
+static void
+write_part(attempt *a)
+{
+	prepare_part(a);
+	a->given = 0;
+	a->part_rows = (int64) jj_writer_write(a->writer, &a->rows, a->in->run);
+	/* what would fail at commit fails here, where it can be put into the ledger */
+	check_deferred_constraints();
+	if (jj_held_file_written(a->file, &a->source))
+		refuse_changed(a);
+	jj_ledger_part(a->id, a->given, a->part_rows);
+	if (a->ended)
+		jj_ledger_done(a->id, jj_extraction_packets(a->extraction), jj_extraction_skipped(a->extraction), jj_extraction_warnings(a->extraction));
+}
+
+/* ---- outcomes */
+
+static jj_outcome
+failed(attempt *a, ErrorData *error)
+{
+	jj_ingest  *in = a->in;
+	/* what else went wrong may have come of it */
+	const bool	changed = a->changed || (a->file != NULL && jj_held_file_written(a->file, &a->source));
+
+	if (a->id == 0)
+		a->id = jj_ledger_begin(&a->key, 0, run_number(in), a->file != NULL ? &a->file->identity : NULL, NULL);
+	jj_ledger_failed(a->id, changed, error->message);
+	in->order.commit();
+	if (concerns_all(a, error))
+		ReThrowError(error);
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 strstr(error->message, a->source.label) != NULL ? errmsg("%s", error->message) : errmsg("capture \"%s\": %s", a->source.label, error->message),
+			 error->detail != NULL ? errdetail("%s", error->detail) : 0,
+			 error->hint != NULL ? errhint("%s", error->hint) : 0));
+	return changed ? JJ_CHANGED : JJ_FAILED;
+}
+
+/* With the content locked and an entry of its own. */
+static jj_outcome
+ingest_parts(attempt *a)
+{
+	while (!a->ended)
+	{
+		ErrorData  *error = try(a, write_part);
+
+		if (error != NULL)
+			return failed(a, error);
+		a->committed += a->given;
+		a->skipped += a->given;
+		a->in->rows += (uint64) a->part_rows;
+		a->in->order.commit();
+	}
+	jj_extraction_end(a->extraction);
+	return JJ_INGESTED;
+}
+
+static void
+make_entry(attempt *a)
+{
+	jj_ledger_entry e = jj_ledger_content(&a->key, a->digest);
+	int64		earlier;
+
+	check_resumable(a, &e);
+	check_unfinished(a);
+	earlier = jj_ledger_earlier_flows(&a->key, a->digest);
+	if (earlier > 0)
+		ereport(NOTICE,
+				(errmsg("capture \"%s\" has changed since " INT64_FORMAT " flows of it were ingested, and is ingested again, all of it", a->source.label, earlier)));
+	if (e.flows > 0)
+		ereport(NOTICE,
+				(errmsg("going on with capture \"%s\" behind its first " INT64_FORMAT " flows", a->source.label, e.flows)));
+	a->committed = e.flows;
+	a->id = jj_ledger_begin(&a->key, e.id, a->in->run, &a->file->identity, a->digest);
+}
+
+static jj_outcome
+ingest_content(attempt *a)
+{
+	jj_ingest  *in = a->in;
+	jj_ledger_entry e;
+	ErrorData  *error;
+
+	/* what the last holder of the lock has committed is to be seen */
+	in->order.commit();
+	e = jj_ledger_content(&a->key, a->digest);
+	if (e.done && e.same_path)
+	{
+		jj_ledger_touch(e.id, &a->file->identity);
+		in->order.commit();
+		return JJ_KNOWN;
+	}
+	if (e.done)
+	{
+		jj_ledger_duplicate(&a->key, e.id, run_number(in), &a->file->identity, a->digest);
+		in->order.commit();
+		return JJ_DUPLICATE;
+	}
+	/* not in the subtransaction, since it goes on behind an error */
+	(void) run_number(in);
+	error = try(a, make_entry);
+	if (error != NULL)
+		return failed(a, error);
+	in->order.commit();
+	return ingest_parts(a);
+}
+
+/* With the path locked. */
+static jj_outcome
+ingest_path(attempt *a)
+{
+	ErrorData  *error = try(a, open_file);
+
+	if (error != NULL)
+		return failed(a, error);
+	if (jj_ledger_knows(&a->key, &a->file->identity))
+	{
+		a->in->order.commit();
+		return JJ_KNOWN;
+	}
+	error = try(a, digest_file);
+	if (error == NULL && jj_held_file_written(a->file, &a->source))
+		error = try(a, refuse_changed);
+	if (error != NULL)
+		return failed(a, error);
+	return with_lock(a, LOCK_OF_CONTENT, content_hash(a), ingest_content);
+}
+
+jj_outcome
+jj_ingest_file(jj_ingest *in, const jj_source *source)
+{
+	const MemoryContext old = MemoryContextSwitchTo(in->file_context);
+	attempt    *a;
+	jj_outcome	outcome;
+
+	CHECK_FOR_INTERRUPTS();
+	a = palloc0(sizeof(attempt));
+	a->rows.next = next_row;
+	a->in = in;
+	a->source = *source;
+	a->key.path = source->label;
+	a->key.target = in->order.target;
+	a->key.settings = in->settings;
+	a->limit = in->order.commit_rows;
+	outcome = with_lock(a, LOCK_OF_PATH, path_hash(a), ingest_path);
+	in->count[outcome]++;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(in->file_context);
+	return outcome;
+}
+
+/* ---- begin and end */
+
+/* Key of the ledger: the filter, and the options that make other rows. */
+static Jsonb *
+settings_of(const jj_ingest_order *order)
+{
+	Jsonb	   *options = jj_options_to_jsonb(&order->options, true);
+	JsonbParseState *state = NULL;
+	JsonbValue	key = {.type = jbvString};
+	JsonbValue	value = {.type = jbvString};
+	JsonbValue	options_value;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	if (order->filter != NULL)
+	{
+		key.val.string.val = pstrdup("filter");
+		key.val.string.len = (int) strlen("filter");
+		pushJsonbValue(&state, WJB_KEY, &key);
+		value.val.string.val = unconstify(char *, order->filter);
+		value.val.string.len = (int) strlen(order->filter);
+		pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	if (JB_ROOT_COUNT(options) > 0)
+	{
+		key.val.string.val = pstrdup("options");
+		key.val.string.len = (int) strlen("options");
+		pushJsonbValue(&state, WJB_KEY, &key);
+		options_value.type = jbvBinary;
+		options_value.val.binary.data = &options->root;
+		options_value.val.binary.len = VARSIZE(options) - VARHDRSZ;
+		pushJsonbValue(&state, WJB_VALUE, &options_value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+jj_ingest *
+jj_ingest_begin(const jj_ingest_order *order)
+{
+	jj_ingest  *in = palloc0(sizeof(jj_ingest));
+	jj_target  *target;
+
+	if (order->options.keep_flows)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("option \"continue\" must be off, since each capture is ingested by itself"),
+				 errhint("INSERT ... SELECT from jj_extract with an array of captures lets flows go on from one to the next.")));
+	in->order = *order;
+	in->context = CurrentMemoryContext;
+	target = jj_target_open(order->target);
+	in->target_name = target->name;
+	/* which columns are computed is no matter of rows, but of the table */
+	jj_target_limit(target, &in->order.options.engine);
+	in->settings = settings_of(order);
+	/* the filter's errors */
+	jj_extraction_end(jj_extraction_begin(NIL, order->filter, &in->order.options, false));
+	in->file_context = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay capture", ALLOCSET_DEFAULT_SIZES);
+	return in;
+}
+
+void
+jj_ingest_end(jj_ingest *in)
+{
+	if (in->run != 0)
+		jj_run_finish(in->run);
+}
