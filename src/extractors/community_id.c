@@ -19,6 +19,7 @@ jj_community_id(const jj_flow *f, jj_work *w, char out[JJ_COMMUNITY_ID_SIZE])
 	int			order;
 	uint8_t		bytes[2 + 32 + 2 + 4] = {0};	/* seed 0 in front */
 	uint8_t    *b = bytes + 2;
+	uint8_t		pseudonym[2][16];
 	uint8_t		hash[JJ_SHA1_SIZE];
 
 	switch (f->key.proto)
@@ -43,6 +44,13 @@ jj_community_id(const jj_flow *f, jj_work *w, char out[JJ_COMMUNITY_ID_SIZE])
 			break;
 		default:
 			sport = dport = 0;
+	}
+	if (w->cryptopan != NULL)
+	{
+		jj_cryptopan_mapped(w->cryptopan, src, jj_flow_version(f), pseudonym[0]);
+		jj_cryptopan_mapped(w->cryptopan, dst, jj_flow_version(f), pseudonym[1]);
+		src = pseudonym[0];
+		dst = pseudonym[1];
 	}
 	order = memcmp(src, dst, 16);
 	if (!one_way && (order > 0 || (order == 0 && sport > dport)))

@@ -48,6 +48,7 @@ typedef struct jj_work
 	jj_headers_text headers;	/* of the flow before */
 	int64_t    *entropy_log;	/* JJ_ENTROPY_LOGS values of entropy.c, NULL until needed */
 	jj_crypto  *crypto;			/* crypto.h; NULL: no digests */
+	jj_cryptopan *cryptopan;	/* NULL: rows are not anonymised */
 	jj_cert_cache *certs;		/* the last certificates, tls_cert.h; NULL until needed */
 } jj_work;
 
@@ -151,8 +152,9 @@ extern void jj_work_free(jj_work *w);
 extern const char *jj_port_name(int32_t port);
 
 /*
- * Community ID version 1 of the flow's first packet (seed 0): 30 characters
- * and a terminator. False if its ports or ICMP type are not known.
+ * Community ID version 1 of the flow's first packet (seed 0), of its
+ * pseudonyms if rows are anonymised: 30 characters and a terminator. False if
+ * its ports or ICMP type are not known.
  * Source: https://github.com/corelight/community-id-spec
  */
 #define JJ_COMMUNITY_ID_SIZE 31

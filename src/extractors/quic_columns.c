@@ -5,12 +5,15 @@
  */
 #include "extractors/app.h"
 #include "extractors/quic.h"
+#include "features/anonymize.h"
 
 #include <string.h>
 
 #define EXT_TRANSPORT_PARAMETERS 0x39
 #define EXT_TRANSPORT_PARAMETERS_DRAFT 0xffa5
 #define MAX_PARAMETERS 512
+#define PREFERRED_ADDRESS 0x0d
+#define MAX_PREFERRED 64		/* bytes: with a connection id of 20 and a token of 16 it is 61 */
 
 /* How a parameter's value is given. */
 typedef enum form
@@ -40,7 +43,7 @@ static const struct
 	{0x0a, INTEGER, "ack_delay_exponent"},
 	{0x0b, INTEGER, "max_ack_delay"},
 	{0x0c, FLAG, "disable_active_migration"},
-	{0x0d, HEX, "preferred_address"},
+	{PREFERRED_ADDRESS, HEX, "preferred_address"},
 	{0x0e, INTEGER, "active_connection_id_limit"},
 	{0x0f, HEX, "initial_source_connection_id"},
 	{0x10, HEX, "retry_source_connection_id"},
@@ -168,9 +171,21 @@ among(const uint64_t *ids, uint32_t n, uint64_t id)
 	return false;
 }
 
-/* The JSON object of the parameters, of each the first; bytes written. */
+/* A preferred_address with pseudonyms, or null if it is not known where in it addresses are. */
+static char *
+put_preferred(char *to, const parameter *p, bool old, jj_cryptopan *c)
+{
+	uint8_t		value[MAX_PREFERRED];
+
+	if (old || p->size > sizeof(value))
+		return put(to, "null");
+	memcpy(value, p->value, p->size);
+	return jj_anonymize_preferred(c, value, p->size) ? put_hex(to, value, p->size) : put(to, "null");
+}
+
+/* The JSON object of the parameters, of each the first; bytes written. c is NULL unless rows are anonymised. */
 static size_t
-write_parameters(char *out, const uint8_t *b, uint32_t n, bool old)
+write_parameters(char *out, const uint8_t *b, uint32_t n, bool old, jj_cryptopan *c)
 {
 	uint64_t	seen[MAX_PARAMETERS];
 	uint32_t	n_seen = 0;
@@ -199,7 +214,8 @@ write_parameters(char *out, const uint8_t *b, uint32_t n, bool old)
 			continue;
 		to = put(to, n_seen > 0 ? ",\"" : "\"");
 		to = name != NULL ? put(to, name) : put_number(to, p.id);
-		to = put_value(put(to, "\":"), how, p.value, p.size);
+		to = put(to, "\":");
+		to = p.id == PREFERRED_ADDRESS && c != NULL ? put_preferred(to, &p, old, c) : put_value(to, how, p.value, p.size);
 		seen[n_seen++] = p.id;
 	}
 	if (grease > 0)
@@ -233,7 +249,7 @@ set_parameters(jj_row *row, const jj_quic *q, jj_work *w)
 	text = jj_alloc(&w->allocator, 5 * (size_t) n + NAME_ROOM * (size_t) (n / 2 < MAX_PARAMETERS ? n / 2 : MAX_PARAMETERS) + NAME_ROOM);
 	if (text == NULL)
 		return false;
-	jj_row_put(row, JJ_F_quic_transport_params, text, write_parameters(text, b, n, old));
+	jj_row_put(row, JJ_F_quic_transport_params, text, write_parameters(text, b, n, old, w->cryptopan));
 	jj_release(&w->allocator, text);
 	return true;
 }

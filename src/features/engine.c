@@ -5,6 +5,7 @@
 #include "features/engine.h"
 #include "extractors/crypto.h"
 #include "extractors/stream.h"
+#include "features/anonymize.h"
 #include "features/pool.h"
 #include "flow/select.h"
 #include "flow/table.h"
@@ -60,6 +61,8 @@ struct jj_engine
 	size_t		fold_size;		/* of their accumulators, 0 without any */
 	void	   *fold;			/* accumulators for flows within max_samples */
 
+	jj_feature_set anonymized;	/* columns to be anonymised, if they are */
+
 	char	  **source;			/* names, by jj_flow.capture */
 	uint32_t	sources;
 
@@ -108,6 +111,8 @@ extractor_allocator(jj_engine *e)
 static jj_code
 check_options(const jj_options *o, jj_error *err)
 {
+	static const uint8_t no_key[JJ_CRYPTOPAN_KEY] = {0};
+
 	if (o->flow_timeout < 0)
 		return jj_fail(err, JJ_ERR_ARGUMENT, "flow_timeout must not be negative");
 	if (o->active_timeout < 0)
@@ -124,6 +129,8 @@ check_options(const jj_options *o, jj_error *err)
 		return jj_fail(err, JJ_ERR_ARGUMENT, "stream_bytes must be at most %d", JJ_MAX_STREAM);
 	if (!(o->sampling_rate > 0 && o->sampling_rate <= 1))
 		return jj_fail(err, JJ_ERR_ARGUMENT, "sampling_rate must be above 0 and at most 1");
+	if (o->anonymize && memcmp(o->anonymization_key, no_key, sizeof(no_key)) == 0)
+		return jj_fail(err, JJ_ERR_ARGUMENT, "anonymize_ips needs a key");
 	return JJ_OK;
 }
 
@@ -270,8 +277,24 @@ jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, co
 		jj_engine_close(e);
 		return out_of_memory(err);
 	}
+	if (options->anonymize)
+	{
+		code = jj_cryptopan_open(&e->work.cryptopan, options->anonymization_key, a, err);
+		if (code != JJ_OK)
+		{
+			jj_engine_close(e);
+			return code;
+		}
+		jj_anonymize_features(&e->anonymized);
+	}
 	*out = e;
 	return jj_engine_source(e, "", true, err);
+}
+
+jj_cryptopan *
+jj_engine_cryptopan(const jj_engine *e)
+{
+	return e->work.cryptopan;
 }
 
 static inline void *
@@ -896,7 +919,8 @@ make_rows(jj_engine *e)
 				good = good && emit_group(e, i, e->ended[r], NULL, &e->row[r]);
 	for (uint32_t r = 0; r < n; r++)
 	{
-		good = good && !e->row[r].failed;
+		good = good && !e->row[r].failed
+			&& (e->work.cryptopan == NULL || jj_anonymize_row(e->work.cryptopan, &e->anonymized, &e->row[r]));
 		free_flow(e, e->ended[r]);
 	}
 	e->n_rows = n;
@@ -914,6 +938,8 @@ jj_engine_next(jj_engine *e, const jj_row **row, bool *have, jj_error *err)
 		e->counters.features_ns += clock_of(e) - begin;
 		if (!good)
 			return out_of_memory(err);
+		if (e->work.cryptopan != NULL && jj_cryptopan_failed(e->work.cryptopan))
+			return jj_fail(err, JJ_ERR_ARGUMENT, "libcrypto failed to encrypt, which anonymization needs");
 	}
 	*have = e->next_row < e->n_rows;
 	*row = *have ? &e->row[e->next_row++] : NULL;
@@ -951,6 +977,7 @@ jj_engine_close(jj_engine *e)
 	for (int i = 0; i < ROWS; i++)
 		jj_row_free(&e->row[i]);
 	jj_release(&a, e->fold);
+	jj_cryptopan_close(e->work.cryptopan);
 	jj_work_free(&e->work);
 	jj_bulk_free(&e->bulk);
 	jj_release(&a, e);

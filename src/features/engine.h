@@ -9,6 +9,7 @@
 
 #include "capture/filter.h"
 #include "capture/reader.h"
+#include "features/cryptopan.h"
 #include "features/row.h"
 #include "packet/decode.h"
 
@@ -61,6 +62,8 @@ typedef struct jj_options
 	uint32_t	share;			/* of the flows, by a hash of their key: those with share of shares; */
 	uint32_t	shares;			/* 0 or 1 = all */
 	uint64_t	hash_seed;		/* of the flow table; has no influence on any result */
+	bool		anonymize;		/* addresses in rows become pseudonyms (features/anonymize.h) */
+	uint8_t		anonymization_key[JJ_CRYPTOPAN_KEY];
 	jj_feature_set features;	/* columns to compute */
 } jj_options;
 
@@ -157,6 +160,9 @@ extern jj_code jj_engine_finish(jj_engine *e, jj_error *err);
 extern jj_code jj_engine_next(jj_engine *e, const jj_row **row, bool *have, jj_error *err);
 
 extern const jj_counters *jj_engine_counters(const jj_engine *e);
+
+/* What makes its pseudonyms, NULL without option anonymize; the engine's own. */
+extern jj_cryptopan *jj_engine_cryptopan(const jj_engine *e);
 
 /* Release everything; NULL is ignored. */
 extern void jj_engine_close(jj_engine *e);

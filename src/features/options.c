@@ -64,6 +64,10 @@ const jj_option jj_option_table[JJ_OPTIONS] = {
 	.meaning = "Another seed keeps other flows; the same seed always the same."},
 	[JJ_O_CONTINUE] = {"continue", JJ_KIND_BOOL,
 	.meaning = "Whether flows go on from one file to the next of the same call."},
+	[JJ_O_ANONYMIZE_IPS] = {"anonymize_ips", JJ_KIND_BOOL,
+	.meaning = "Whether IP and hardware addresses become pseudonyms that keep prefixes, by the key in joyfuljay.anonymization_key; jj_privacy says what becomes of each column."},
+	[JJ_O_ANONYMIZATION_SALT] = {"anonymization_salt", JJ_KIND_TEXT,
+	.meaning = "Another salt gives other pseudonyms with the same key; it is no secret."},
 	[JJ_O_FEATURES] = {"features", JJ_KIND_FEATURES,
 	.meaning = "Columns to compute, as names of columns, groups or profiles; the others are NULL and cost nothing."},
 };
@@ -133,6 +137,9 @@ jj_option_show(const jj_option *o, const jj_option_value *v, jj_option_text *out
 				if ((uint64_t) l->value == v->u)
 					add(out, "%s", l->name);
 			break;
+		case JJ_KIND_TEXT:
+			add(out, "%s", v->text);
+			break;
 		case JJ_KIND_FEATURES:
 			break;
 	}
@@ -171,6 +178,9 @@ jj_option_range(const jj_option *o, jj_option_text *out)
 		case JJ_KIND_BOOL:
 			add(out, "on, off");
 			break;
+		case JJ_KIND_TEXT:
+			add(out, "at most %d bytes", JJ_MAX_TEXT);
+			break;
 		case JJ_KIND_FEATURES:
 			add(out, "columns, groups, profiles (JJ-CORE, JJ-EXTENDED, JJ-EXPERIMENTAL), all");
 			break;
@@ -208,6 +218,9 @@ jj_option_hint(const jj_option *o, jj_option_text *out)
 			break;
 		case JJ_KIND_ENUM:
 			add(out, "Available values: %s.", range.text);
+			break;
+		case JJ_KIND_TEXT:
+			add(out, "Give a string.");
 			break;
 		case JJ_KIND_FEATURES:
 			add(out, "Give a list of columns, groups or profiles.");
@@ -308,6 +321,9 @@ jj_option_parse(const jj_option *o, const char *text, jj_option_value *v)
 				}
 			}
 			break;
+		case JJ_KIND_TEXT:
+			v->text = text;
+			return strlen(text) > JJ_MAX_TEXT ? JJ_PARSED_RANGE : JJ_PARSED;
 		case JJ_KIND_FEATURES:
 			break;
 	}
@@ -368,6 +384,13 @@ jj_option_apply(jj_call_options *c, jj_option_id id, const jj_option_value *v)
 			break;
 		case JJ_O_CONTINUE:
 			c->keep_flows = v->u != 0;
+			break;
+		case JJ_O_ANONYMIZE_IPS:
+			o->anonymize = v->u != 0;
+			break;
+		case JJ_O_ANONYMIZATION_SALT:
+			memset(c->salt, 0, sizeof(c->salt));
+			memcpy(c->salt, v->text, strlen(v->text));
 			break;
 		case JJ_O_FEATURES:
 			o->features = v->set;
@@ -432,6 +455,12 @@ jj_option_get(const jj_call_options *c, jj_option_id id, jj_option_value *v)
 			break;
 		case JJ_O_CONTINUE:
 			v->u = c->keep_flows;
+			break;
+		case JJ_O_ANONYMIZE_IPS:
+			v->u = o->anonymize;
+			break;
+		case JJ_O_ANONYMIZATION_SALT:
+			v->text = c->salt;
 			break;
 		case JJ_O_FEATURES:
 			v->set = o->features;

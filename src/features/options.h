@@ -25,6 +25,8 @@ typedef enum jj_option_id
 	JJ_O_SAMPLING_RATE,
 	JJ_O_SAMPLING_SEED,
 	JJ_O_CONTINUE,
+	JJ_O_ANONYMIZE_IPS,
+	JJ_O_ANONYMIZATION_SALT,
 	JJ_O_FEATURES,
 	JJ_OPTIONS
 } jj_option_id;
@@ -39,6 +41,7 @@ typedef enum jj_option_kind
 	JJ_KIND_REAL,				/* d */
 	JJ_KIND_BOOL,				/* u, 0 or 1 */
 	JJ_KIND_ENUM,				/* u, value of a label */
+	JJ_KIND_TEXT,				/* text, at most JJ_MAX_TEXT bytes */
 	JJ_KIND_FEATURES			/* set */
 } jj_option_kind;
 
@@ -61,11 +64,14 @@ typedef struct jj_option
 
 extern const jj_option jj_option_table[JJ_OPTIONS];
 
+#define JJ_MAX_TEXT 127
+
 typedef struct jj_option_value
 {
 	int64_t		ns;
 	uint64_t	u;
 	double		d;
+	const char *text;			/* by reference */
 	jj_feature_set set;
 } jj_option_value;
 
@@ -73,6 +79,7 @@ typedef struct jj_call_options
 {
 	jj_options	engine;
 	bool		keep_flows;		/* option continue: flows go on in the next file */
+	char		salt[JJ_MAX_TEXT + 1];	/* option anonymization_salt; with a secret it makes engine.anonymization_key */
 } jj_call_options;
 
 /* The engine's defaults. */

@@ -59,6 +59,13 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags pg_attribute_unused())
 }
 #endif
 
+/* Memory of a setting's extra value; NULL if there is none. */
+#if PG_VERSION_NUM >= 160000
+#define jj_guc_malloc(size) guc_malloc(LOG, size)
+#else
+#define jj_guc_malloc(size) malloc(size)
+#endif
+
 /* What a comparison operator means: the strategy numbers of B-trees, and one for <>. */
 #define JJ_NOT_EQUAL 6
 #if PG_VERSION_NUM >= 180000

@@ -34,6 +34,29 @@ clauses_text(List *clauses, CustomScanState *node, List *ancestors, ExplainState
 	return deparse_expression((Node *) make_ands_explicit(clauses), context, es->verbose, false);
 }
 
+/* Whether addresses are anonymised, as far as that is known. */
+static bool
+anonymizes(const jj_scan_state *s)
+{
+	const Const *options = lthird(s->call->args);
+
+	if (s->begun)
+		return s->options.engine.anonymize;
+	return IsA(options, Const) && !options->constisnull && jj_options_anonymize(DatumGetJsonbP(options->constvalue));
+}
+
+static List *
+without_addresses(const jj_scan_state *s, List *clauses)
+{
+	List	   *others = NIL;
+	ListCell   *cell;
+
+	foreach(cell, clauses)
+		if (!jj_qual_on_address(lfirst(cell), INDEX_VAR, s->features, s->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor->natts))
+			others = lappend(others, lfirst(cell));
+	return others;
+}
+
 /* Packets that gave no flow, and why. */
 static void
 explain_skipped(const jj_scan_counts *c, ExplainState *es)
@@ -111,6 +134,7 @@ jj_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	const int	files = intVal(linitial(scan->custom_private));
 	const double bytes = floatVal(lsecond(scan->custom_private));
 	const int	all = s->packets ? JJ_PACKET_COLUMNS : JJ_FEATURES;
+	List	   *selects = s->selects;
 
 	ExplainPropertyText("Function", s->packets ? "jj_packets" : "jj_extract", es);
 	if (files >= 0)
@@ -127,8 +151,13 @@ jj_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	}
 	if (!s->packets && (s->n_columns > 0 || es->format != EXPLAIN_FORMAT_TEXT))
 		ExplainPropertyList("Groups", groups_of(&s->wanted), es);
-	if (s->selects != NIL)
-		ExplainPropertyText("Flows Selected By", clauses_text(s->selects, node, ancestors, es), es);
+	if (anonymizes(s))
+	{
+		ExplainPropertyBool("Anonymized", true, es);
+		selects = without_addresses(s, selects);
+	}
+	if (selects != NIL)
+		ExplainPropertyText("Flows Selected By", clauses_text(selects, node, ancestors, es), es);
 	if (es->analyze)
 		explain_counts(s, es);
 }

@@ -151,6 +151,12 @@ jj_extraction_warnings(const jj_extraction *x)
 	return x->call->warnings;
 }
 
+jj_cryptopan *
+jj_extraction_cryptopan(const jj_extraction *x)
+{
+	return jj_engine_cryptopan(x->call->engine);
+}
+
 const jj_batch *
 jj_extraction_batch(const jj_extraction *x)
 {

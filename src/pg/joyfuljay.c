@@ -14,6 +14,7 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	jj_privacy_init();
 	jj_settings_init();
 	jj_scan_init();
 	jj_plan_init();

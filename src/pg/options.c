@@ -20,6 +20,7 @@ typedef struct setting
 static bool check_flow_timeout(char **text, void **extra, GucSource source);
 static bool check_active_timeout(char **text, void **extra, GucSource source);
 static bool check_sampling_seed(char **text, void **extra, GucSource source);
+static bool check_salt(char **text, void **extra, GucSource source);
 static bool check_features(char **text, void **extra, GucSource source);
 
 /* of settings that are strings */
@@ -27,6 +28,7 @@ static const GucStringCheckHook check_hook[JJ_OPTIONS] = {
 	[JJ_O_FLOW_TIMEOUT] = check_flow_timeout,
 	[JJ_O_ACTIVE_TIMEOUT] = check_active_timeout,
 	[JJ_O_SAMPLING_SEED] = check_sampling_seed,
+	[JJ_O_ANONYMIZATION_SALT] = check_salt,
 	[JJ_O_FEATURES] = check_features,
 };
 
@@ -126,6 +128,7 @@ name(char **text, void **extra pg_attribute_unused(), GucSource source pg_attrib
 CHECK_HOOK(check_flow_timeout, JJ_O_FLOW_TIMEOUT)
 CHECK_HOOK(check_active_timeout, JJ_O_ACTIVE_TIMEOUT)
 CHECK_HOOK(check_sampling_seed, JJ_O_SAMPLING_SEED)
+CHECK_HOOK(check_salt, JJ_O_ANONYMIZATION_SALT)
 CHECK_HOOK(check_features, JJ_O_FEATURES)
 
 /* The labels of an option as a setting wants them. */
@@ -161,6 +164,7 @@ define_setting(jj_option_id id)
 	{
 		case JJ_KIND_DURATION:
 		case JJ_KIND_UNSIGNED:
+		case JJ_KIND_TEXT:
 		case JJ_KIND_FEATURES:
 			DefineCustomStringVariable(name, o->meaning, NULL, &s->text, s->initial, PGC_USERSET, 0, check_hook[id], NULL, NULL);
 			break;
@@ -212,6 +216,7 @@ from_settings(jj_call_options *c)
 		{
 			case JJ_KIND_DURATION:
 			case JJ_KIND_UNSIGNED:
+			case JJ_KIND_TEXT:
 				good = jj_option_parse(o, s->text, &v) == JJ_PARSED;
 				break;
 			case JJ_KIND_FEATURES:
@@ -358,6 +363,8 @@ option_from_jsonb(jj_call_options *c, const jj_option *o, JsonbValue *value)
 			default:
 				invalid_value(o, JsonbToCString(NULL, &JsonbValueToJsonb(value)->root, 0));
 		}
+		if (o->kind == JJ_KIND_TEXT && value->type != jbvString)
+			invalid_value(o, text);
 		switch (jj_option_parse(o, text, &v))
 		{
 			case JJ_PARSED:
@@ -397,6 +404,24 @@ jj_options_from_jsonb(jj_call_options *c, Jsonb *options)
 		else if (token == WJB_VALUE)
 			option_from_jsonb(c, o, &value);
 	}
+	if (c->engine.anonymize)
+		jj_privacy_key(c->salt, c->engine.anonymization_key);
+}
+
+bool
+jj_options_anonymize(Jsonb *options)
+{
+	const char *name = jj_option_table[JJ_O_ANONYMIZE_IPS].name;
+	JsonbValue *value = NULL;
+	bool		flag = settings[JJ_O_ANONYMIZE_IPS].flag;
+
+	if (JB_ROOT_IS_OBJECT(options))
+		value = getKeyJsonValueFromContainer(&options->root, name, (int) strlen(name), NULL);
+	if (value != NULL && value->type == jbvBool)
+		flag = value->val.boolean;
+	if (value != NULL && value->type == jbvString)
+		(void) parse_bool(pnstrdup(value->val.string.val, value->val.string.len), &flag);
+	return flag;
 }
 
 /* ---- options in force */
@@ -439,6 +464,7 @@ push_value(JsonbParseState **state, const jj_option *o, const jj_option_value *v
 			break;
 		case JJ_KIND_DURATION:
 		case JJ_KIND_ENUM:
+		case JJ_KIND_TEXT:
 		case JJ_KIND_FEATURES:
 			value.type = jbvString;
 			value.val.string.val = pstrdup(text);

@@ -4,6 +4,8 @@
 #include "pg/pg.h"
 
 #include "catalog/pg_type.h"
+#include "features/anonymize.h"
+#include "packet/tcp_options.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -16,6 +18,7 @@ PG_FUNCTION_INFO_V1(jj_packets_bytea);
 struct jj_packet_rows
 {
 	jj_extraction *extraction;
+	jj_cryptopan *cryptopan;	/* NULL: addresses are shown */
 	const int  *attribute;		/* of each column, where its value goes; -1 if it isn't wanted */
 	int			natts;
 	Datum	   *values;
@@ -65,8 +68,48 @@ put_text(jj_packet_rows *w, int c, const char *text, size_t size)
 static void
 put_address(jj_packet_rows *w, int c, const uint8 address[16], int version)
 {
-	if (wants(w, c))
-		put(w, c, version == 4 ? jj_inet_datum(address + 12, 4) : jj_inet_datum(address, 16));
+	uint8		pseudonym[16];
+
+	if (!wants(w, c))
+		return;
+	if (w->cryptopan != NULL)
+	{
+		jj_cryptopan_mapped(w->cryptopan, address, version, pseudonym);
+		address = pseudonym;
+	}
+	put(w, c, version == 4 ? jj_inet_datum(address + 12, 4) : jj_inet_datum(address, 16));
+}
+
+static void
+put_mac(jj_packet_rows *w, int c, const uint8 address[6])
+{
+	uint8		pseudonym[6];
+
+	if (!wants(w, c))
+		return;
+	if (w->cryptopan != NULL)
+	{
+		jj_cryptopan_mac(w->cryptopan, address, pseudonym);
+		address = pseudonym;
+	}
+	put(w, c, jj_mac_datum(address));
+}
+
+static void
+put_options(jj_packet_rows *w, const uint8 *options, uint32 size)
+{
+	uint8		changed[JJ_MAX_TCP_OPTIONS];
+
+	if (!wants(w, JJ_PACKET_tcp_options))
+		return;
+	if (w->cryptopan != NULL)
+	{
+		Assert(size <= sizeof(changed));
+		memcpy(changed, options, size);
+		jj_anonymize_tcp_options(w->cryptopan, changed, size);
+		options = changed;
+	}
+	put(w, JJ_PACKET_tcp_options, jj_bytea_datum(options, size));
 }
 
 static void
@@ -76,10 +119,10 @@ put_link(jj_packet_rows *w, const jj_packet *p)
 
 	if (p->n_labels > 0 && wants(w, JJ_PACKET_hdr_desc))
 		put_text(w, JJ_PACKET_hdr_desc, text, jj_labels_text(text, p->labels, p->n_labels, p->proto));
-	if (p->has_src_mac && wants(w, JJ_PACKET_mac_src))
-		put(w, JJ_PACKET_mac_src, jj_mac_datum(p->src_mac));
-	if (p->has_dst_mac && wants(w, JJ_PACKET_mac_dst))
-		put(w, JJ_PACKET_mac_dst, jj_mac_datum(p->dst_mac));
+	if (p->has_src_mac)
+		put_mac(w, JJ_PACKET_mac_src, p->src_mac);
+	if (p->has_dst_mac)
+		put_mac(w, JJ_PACKET_mac_dst, p->dst_mac);
 	put_int4(w, JJ_PACKET_eth_type, p->eth_type);
 	if (p->n_vlans > 0 && wants(w, JJ_PACKET_vlan_ids))
 	{
@@ -168,8 +211,7 @@ put_tcp(jj_packet_rows *w, const jj_packet *p)
 	put(w, JJ_PACKET_tcp_window, Int32GetDatum(p->window));
 	put(w, JJ_PACKET_tcp_urgent, Int32GetDatum(p->urgent));
 	put(w, JJ_PACKET_tcp_header_len, Int16GetDatum(p->tcp_header_len));
-	if (wants(w, JJ_PACKET_tcp_options))
-		put(w, JJ_PACKET_tcp_options, jj_bytea_datum(p->options, p->options_len));
+	put_options(w, p->options, p->options_len);
 }
 
 static void
@@ -220,6 +262,8 @@ put_packet(jj_packet_rows *w, const char *capture, uint64 number, const jj_frame
 		put_text(w, JJ_PACKET_skipped, reason, strlen(reason));
 	if (frame != NULL)
 		put_frame(w, frame, o);
+	if (w->cryptopan != NULL)
+		jj_privacy_check(w->cryptopan);
 	jj_extraction_formed(w->extraction, begin);
 	jj_extraction_count(w->extraction);
 }
@@ -297,6 +341,7 @@ jj_packet_rows_begin(List *sources, const char *filter, const jj_call_options *o
 	/* flows are assembled, their columns not computed */
 	memset(&own.engine.features, 0, sizeof(own.engine.features));
 	w->extraction = jj_extraction_begin(sources, filter, &own, true);
+	w->cryptopan = jj_extraction_cryptopan(w->extraction);
 	return w;
 }
 

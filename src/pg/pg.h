@@ -41,6 +41,19 @@ typedef struct jj_setting_line
 
 extern bool jj_setting_describe(int i, jj_setting_line *line);
 
+/* Whether options and settings ask for anonymisation; never an error. */
+extern bool jj_options_anonymize(Jsonb *options);
+
+/* ---- privacy.c: anonymisation */
+
+extern void jj_privacy_init(void);
+
+/* The key for this salt. An error if there is none, or the current user may not use it. */
+extern void jj_privacy_key(const char *salt, uint8 key[JJ_CRYPTOPAN_KEY]);
+
+/* An error if pseudonyms could not be computed. */
+extern void jj_privacy_check(const jj_cryptopan *c);
+
 /* ---- source.c: paths to files */
 
 typedef struct jj_source
@@ -198,6 +211,9 @@ extern jj_times jj_extraction_times(const jj_extraction *x);
 /* Around the forming of a row: the clock, 0 if times are not measured; and the time since that is one of forming. */
 extern uint64 jj_extraction_clock(const jj_extraction *x);
 extern void jj_extraction_formed(jj_extraction *x, uint64 begin);
+
+/* What makes pseudonyms, NULL unless rows are anonymised; valid until its end. */
+extern jj_cryptopan *jj_extraction_cryptopan(const jj_extraction *x);
 extern void jj_extraction_end(jj_extraction *x);
 
 /* ---- packets.c: one row per packet record */

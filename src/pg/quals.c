@@ -364,8 +364,16 @@ jj_quals_prepare(List *clauses, Index varno, const int *features, int natts, Pla
 	return states;
 }
 
+bool
+jj_qual_on_address(Expr *clause, Index varno, const int *features, int natts)
+{
+	parts		p;
+
+	return take_apart(clause, varno, features, natts, &p) && is_address(p.column);
+}
+
 const jj_selection *
-jj_quals_select(List *clauses, List *states, Index varno, const int *features, int natts, ExprContext *context)
+jj_quals_select(List *clauses, List *states, Index varno, const int *features, int natts, bool addresses, ExprContext *context)
 {
 	jj_selection *selection;
 	jj_condition *condition;
@@ -381,7 +389,8 @@ jj_quals_select(List *clauses, List *states, Index varno, const int *features, i
 		parts		p;
 
 		take_apart(lfirst(clause), varno, features, natts, &p);
-		selection->n += condition_of(&p, lfirst(state), context, &condition[selection->n]);
+		if (addresses || !is_address(p.column))
+			selection->n += condition_of(&p, lfirst(state), context, &condition[selection->n]);
 	}
 	selection->condition = condition;
 	return selection;

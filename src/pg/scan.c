@@ -251,7 +251,8 @@ begin_execution(jj_scan_state *s)
 	for (size_t i = 0; i < lengthof(s->wanted.word); i++)
 		s->options.engine.features.word[i] &= s->wanted.word[i];
 	s->options.engine.select = jj_quals_select(s->selects, s->select_values, INDEX_VAR, s->features,
-											   s->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor->natts, s->css.ss.ps.ps_ExprContext);
+											   s->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor->natts, !s->options.engine.anonymize,
+											   s->css.ss.ps.ps_ExprContext);
 	s->begun = true;
 	MemoryContextSwitchTo(old);
 }

@@ -105,8 +105,12 @@ extern bool jj_qual_selects(Expr *clause, Index varno, const int *features, int 
 /* An ExprState for the value of each such clause. */
 extern List *jj_quals_prepare(List *clauses, Index varno, const int *features, int natts, PlanState *parent);
 
-/* The conditions with their values of now, palloc'd; NULL without clauses. */
-extern const jj_selection *jj_quals_select(List *clauses, List *states, Index varno, const int *features, int natts, ExprContext *context);
+/* Whether such a clause is on an address: no flow can be tested with it if the query's addresses are pseudonyms. */
+extern bool jj_qual_on_address(Expr *clause, Index varno, const int *features, int natts);
+
+/* The conditions with their values of now, palloc'd, those on addresses only if asked for; NULL without clauses. */
+extern const jj_selection *jj_quals_select(List *clauses, List *states, Index varno, const int *features, int natts, bool addresses,
+										   ExprContext *context);
 
 /* explain.c */
 extern void jj_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es);
