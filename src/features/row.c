@@ -36,7 +36,7 @@ jj_row_clear(jj_row *row)
 bool
 jj_row_grow(jj_row *row, size_t size)
 {
-	size_t		grown = 1024;
+	size_t		grown = 2048;
 	uint8_t    *arena;
 
 	while (grown < size)

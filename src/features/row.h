@@ -30,6 +30,7 @@ typedef enum jj_feature
 } jj_feature;
 
 #define JJ_NULL_ELEMENT UINT32_MAX	/* length of a NULL in an array */
+#define JJ_ROW_HEADROOM 24		/* bytes in front of each value of variable length, for the face that gets the row to use as it likes */
 
 /* SQL type of a column, and with it the member of jj_value that holds it. */
 typedef enum jj_type
@@ -144,7 +145,7 @@ jj_row_has(const jj_row *row, unsigned f)
 	return jj_set_has(&row->present, f);
 }
 
-/* The bytes of a variable-length value and their number; valid until the row changes. */
+/* The bytes of a variable-length value, aligned to 8, and their number; valid until the row changes. */
 static inline const uint8_t *
 jj_row_bytes(const jj_row *row, unsigned f, uint32_t *size)
 {
@@ -188,7 +189,7 @@ extern bool jj_row_grow(jj_row *row, size_t size);
 static inline void *
 jj_row_reserve(jj_row *row, jj_feature f, size_t size)
 {
-	size_t		start = ((size_t) row->arena_used + 7) & ~(size_t) 7;
+	size_t		start = (((size_t) row->arena_used + 7) & ~(size_t) 7) + JJ_ROW_HEADROOM;
 
 	if (!jj_row_wants(row, f))
 		return NULL;

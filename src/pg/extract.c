@@ -74,6 +74,7 @@ extract(FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_cal
 	Datum	   *values;
 	bool	   *nulls;
 	int			column[JJ_FEATURES];
+	jj_row_plan *plan;
 	MemoryContext memory;
 	MemoryContext old;
 
@@ -81,6 +82,7 @@ extract(FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_cal
 	rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	desc = rsinfo->setDesc;
 	jj_row_map(desc, column);
+	plan = jj_row_plan_make(column, desc);
 	values = palloc0(sizeof(Datum) * (size_t) desc->natts);
 	nulls = palloc(sizeof(bool) * (size_t) desc->natts);
 	x = jj_extraction_begin(sources, filter, options, false);
@@ -92,7 +94,7 @@ extract(FunctionCallInfo fcinfo, List *sources, const char *filter, const jj_cal
 
 		while ((row = jj_extraction_row(x)) != NULL)
 		{
-			jj_row_fill(row, column, desc->natts, values, nulls);
+			jj_row_fill(plan, row, values, nulls);
 			tuplestore_putvalues(rsinfo->setResult, desc, values, nulls);
 			MemoryContextReset(memory);
 		}

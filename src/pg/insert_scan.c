@@ -24,7 +24,7 @@ typedef struct insert_scan
 	CustomScanState css;		/* must be first */
 	jj_row_source *source;		/* NULL: there is none, or it has come to its end */
 	bool		explained;		/* EXPLAIN without execution */
-	int			column[JJ_FEATURES];	/* attribute of the scan tuple, -1 = unused */
+	jj_row_plan *plan;			/* of the scan tuple */
 } insert_scan;
 
 static set_rel_pathlist_hook_type previous_hook = NULL;
@@ -162,11 +162,11 @@ begin(CustomScanState *node, EState *estate pg_attribute_unused(), int eflags)
 	const CustomScan *scan = (CustomScan *) node->ss.ps.plan;
 	const FuncExpr *call = linitial_node(FuncExpr, scan->custom_exprs);
 	TupleDesc	desc = lookup_rowtype_tupdesc(call->funcresulttype, -1);
-	int			whole[JJ_FEATURES];
+	int			column[JJ_FEATURES];	/* attributes of the row type, then of the scan tuple */
 	int		   *place = palloc(sizeof(int) * (size_t) desc->natts);
 	ListCell   *cell;
 
-	jj_row_map(desc, whole);
+	jj_row_map(desc, column);
 	for (int i = 0; i < desc->natts; i++)
 		place[i] = -1;
 	ReleaseTupleDesc(desc);
@@ -182,7 +182,8 @@ begin(CustomScanState *node, EState *estate pg_attribute_unused(), int eflags)
 		place[var->varattno - 1] = entry->resno - 1;
 	}
 	for (int f = 0; f < JJ_FEATURES; f++)
-		s->column[f] = whole[f] < 0 ? -1 : place[whole[f]];
+		column[f] = column[f] < 0 ? -1 : place[column[f]];
+	s->plan = jj_row_plan_make(column, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor);
 	pfree(place);
 	s->explained = (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0;
 	if (!s->explained)
@@ -205,7 +206,7 @@ next(ScanState *node)
 	old = MemoryContextSwitchTo(node->ps.ps_ExprContext->ecxt_per_tuple_memory);
 	row = s->source->next(s->source);
 	if (row != NULL)
-		jj_row_fill(row, s->column, slot->tts_tupleDescriptor->natts, slot->tts_values, slot->tts_isnull);
+		jj_row_fill(s->plan, row, slot->tts_values, slot->tts_isnull);
 	MemoryContextSwitchTo(old);
 	if (row != NULL)
 		return ExecStoreVirtualTuple(slot);

@@ -141,6 +141,9 @@ extern const char *jj_link_name(uint32 link);
 /* Bytes that should be UTF-8 to the server's encoding, palloc'd. What is invalid or has no equivalent is escaped, never an error. */
 extern char *jj_from_utf8(const char *bytes, size_t size, size_t *result_size);
 
+/* Whether bytes are valid UTF-8, without zeroes, and the same text in the server's encoding. */
+extern bool jj_is_plain(const char *bytes, size_t size);
+
 /* A name in the server's encoding (or in none, as file names may be) to UTF-8, palloc'd; invalid bytes become \xHH. */
 extern char *jj_to_utf8(const char *text);
 
@@ -261,8 +264,24 @@ extern Oid jj_type_oid(jj_type type);
 /* Where the columns lie in the row type jj_flow, by jj_map_columns. */
 extern void jj_row_map(TupleDesc desc, int column[JJ_FEATURES]);
 
-/* The row's columns to natts values, each at its column[], -1 = nowhere; palloc'd where they are no plain numbers. The others are NULL. */
-extern void jj_row_fill(const jj_row *row, const int column[JJ_FEATURES], int natts, Datum *values, bool *nulls);
+/*
+ * How rows become tuples, palloc'd: column[] says which attribute of a row type
+ * each column goes to, -1 = none. The row type stays the caller's.
+ */
+typedef struct jj_row_plan jj_row_plan;
+
+extern jj_row_plan *jj_row_plan_make(const int column[JJ_FEATURES], TupleDesc desc);
+
+/*
+ * A row's values, one for each attribute of the row type; those that are no
+ * column are NULL. What is no plain number lies in the row, whose headroom is
+ * used, or is palloc'd: it is valid until the row changes. An integer that
+ * doesn't fit its column is an error.
+ */
+extern void jj_row_fill(const jj_row_plan *plan, const jj_row *row, Datum *values, bool *nulls);
+
+/* A row as one value of the row type, valid until the next of this plan. */
+extern Datum jj_row_composite(jj_row_plan *plan, const jj_row *row);
 
 /*
  * Where the n columns, of these names and types, lie in a row type: column[i]
@@ -272,14 +291,34 @@ extern void jj_row_fill(const jj_row *row, const int column[JJ_FEATURES], int na
  */
 extern void jj_map_columns(TupleDesc desc, const char *type, const char *const *names, const jj_type *types, int n, int *column);
 
-/* Values, palloc'd. Texts are UTF-8, addresses of 4 or 16 bytes; an array's elements lie without gaps, size and width are bytes. */
+/* ---- values.c: values to datums */
+
+/* from 1970 to 2000, in microseconds */
+#define JJ_EPOCH_SHIFT ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+
+/* Capture time in ns to a timestamp, cut to microseconds. */
+extern TimestampTz jj_timestamp(int64 ns);
+
+/* Copies, palloc'd. Texts are UTF-8, addresses of 4 or 16 bytes; an array's elements lie without gaps, size and width are bytes. */
 extern Datum jj_text_datum(const char *bytes, size_t size);
 extern Datum jj_bytea_datum(const uint8 *bytes, uint32 size);
 extern Datum jj_inet_datum(const uint8 *bytes, uint32 size);
 extern Datum jj_mac_datum(const uint8 *bytes);
 extern Datum jj_plain_array(const void *bytes, uint32 size, uint32 width, Oid type);
+extern Datum jj_jsonb_datum(const char *bytes, size_t size);
 
-/* Capture time in ns to a timestamp, cut to microseconds. */
-extern TimestampTz jj_timestamp(int64 ns);
+/* The same of values as rows have them (jj_type). */
+extern Datum jj_text_array(const uint8 *bytes, uint32 size);
+extern Datum jj_inet_array(const uint8 *bytes, uint32 size);
+
+/*
+ * The same without a copy, unless a text needs another encoding: what a datum
+ * has more than its bytes is written in front of them, where there must be
+ * JJ_ROW_HEADROOM for it. The bytes are aligned to 8.
+ */
+extern Datum jj_varlena_in_place(void *bytes, uint32 size);
+extern Datum jj_text_in_place(void *bytes, uint32 size);
+extern Datum jj_inet_in_place(void *bytes, uint32 size);
+extern Datum jj_array_in_place(void *bytes, uint32 size, uint32 width, Oid type);
 
 #endif

@@ -3,19 +3,19 @@
  */
 #include "pg/pg.h"
 
-#include <sys/socket.h>
-
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "datatype/timestamp.h"
 #include "port/pg_bitutils.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/inet.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-/* from 1970 to 2000, in microseconds */
-#define EPOCH_SHIFT ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+/*
+ * Where a datum is as wide as a value of the row, and a tuple holds it as it
+ * is, plain numbers are copied all at once. Elsewhere each is converted.
+ */
+#if SIZEOF_DATUM == 8 && MAXIMUM_ALIGNOF == 8 && ALIGNOF_DOUBLE == 8
+#define WIDE_DATUMS
+#endif
 
 static const Oid type_oid[] = {
 	[JJ_INT2] = INT2OID,
@@ -90,202 +90,467 @@ jj_row_map(TupleDesc desc, int column[JJ_FEATURES])
 	jj_map_columns(desc, "jj_flow", names, types, JJ_FEATURES, column);
 }
 
-TimestampTz
-jj_timestamp(int64 ns)
+/* ---- what goes where */
+
+/* How a tuple holds a column. */
+typedef enum storing
 {
-	int64		us = ns / 1000 - (ns % 1000 < 0);
+	STORE_1,
+	STORE_2,
+	STORE_4,
+	STORE_8,
+	STORE_TIME,
+	STORE_MAC,
+	STORE_INT_ALIGNED,			/* of variable length */
+	STORE_DOUBLE_ALIGNED
+} storing;
 
-	return us - EPOCH_SHIFT;
-}
-
-Datum
-jj_text_datum(const char *bytes, size_t size)
+/* Columns one behind the other that are stored alike; not across words of a jj_feature_set. */
+typedef struct run
 {
-	size_t		n;
-	char	   *converted = jj_from_utf8(bytes, size, &n);
+	uint8		store;			/* storing */
+	uint8		n;
+	uint16		first;
+} run;
 
-	return PointerGetDatum(cstring_to_text_with_len(converted, (int) n));
-}
-
-Datum
-jj_inet_datum(const uint8 *bytes, uint32 size)
+struct jj_row_plan
 {
-	inet	   *address = palloc0(sizeof(inet));
+	TupleDesc	desc;
+	bool		straight;		/* attribute i is column i, for all of them */
+	int			n;				/* columns that are used, by ... */
+	uint16		feature[JJ_FEATURES];	/* ... their numbers */
+	uint16		attribute[JJ_FEATURES];
+	int			place[JJ_FEATURES]; /* attribute of a column, -1 if it isn't used */
+	jj_feature_set made;		/* used columns whose datums are not their values in the row */
+	int			n_int2;			/* used columns of that type */
+	int			n_int4;
+	int			n_bool;
+	uint16		int2[JJ_FEATURES];
+	uint16		int4[JJ_FEATURES];
+	uint16		boolean[JJ_FEATURES];
+	int			n_runs;			/* of all columns */
+	run			runs[JJ_FEATURES];
+	char	   *header;			/* of jj_row_composite */
+	Size		header_size;
+	char	   *tuple;
+	Size		tuple_size;
+	Datum	   *values;
+	bool	   *nulls;
+};
 
-	Assert(size == 4 || size == 16);
-	ip_family(address) = size == 4 ? PGSQL_AF_INET : PGSQL_AF_INET6;
-	ip_bits(address) = ip_maxbits(address);
-	memcpy(ip_addr(address), bytes, ip_addrsize(address));
-	SET_INET_VARSIZE(address);
-	return InetPGetDatum(address);
-}
-
-Datum
-jj_mac_datum(const uint8 *b)
+static storing
+storing_of(jj_type type)
 {
-	macaddr    *m = palloc(sizeof(macaddr));
-
-	m->a = b[0];
-	m->b = b[1];
-	m->c = b[2];
-	m->d = b[3];
-	m->e = b[4];
-	m->f = b[5];
-	return MacaddrPGetDatum(m);
-}
-
-Datum
-jj_plain_array(const void *bytes, uint32 size, uint32 width, Oid type)
-{
-	const size_t header = ARR_OVERHEAD_NONULLS(1);
-	ArrayType  *array;
-
-	if (size == 0)
-		return PointerGetDatum(construct_empty_array(type));
-	array = palloc0(header + size);
-	SET_VARSIZE(array, header + size);
-	array->ndim = 1;
-	array->dataoffset = 0;
-	array->elemtype = type;
-	ARR_DIMS(array)[0] = (int) (size / width);
-	ARR_LBOUND(array)[0] = 1;
-	memcpy(ARR_DATA_PTR(array), bytes, size);
-	return PointerGetDatum(array);
-}
-
-static Datum
-text_array(const uint8 *bytes, uint32 size)
-{
-	const uint8 *end = bytes + size;
-	Datum	   *elements = palloc(sizeof(Datum) * (size / sizeof(uint32) + 1));
-	bool	   *nulls = palloc(sizeof(bool) * (size / sizeof(uint32) + 1));
-	int			lower = 1;
-	int			n = 0;
-
-	while (bytes < end)
+	switch (type)
 	{
-		uint32		length;
-
-		memcpy(&length, bytes, sizeof(length));
-		bytes += sizeof(length);
-		nulls[n] = length == JJ_NULL_ELEMENT;
-		elements[n] = nulls[n] ? (Datum) 0 : jj_text_datum((const char *) bytes, length);
-		bytes += nulls[n] ? 0 : length;
-		n++;
+		case JJ_BOOL:
+			return STORE_1;
+		case JJ_INT2:
+			return STORE_2;
+		case JJ_INT4:
+			return STORE_4;
+		case JJ_INT8:
+		case JJ_FLOAT8:
+			return STORE_8;
+		case JJ_TIMESTAMPTZ:
+			return STORE_TIME;
+		case JJ_MACADDR:
+			return STORE_MAC;
+		case JJ_FLOAT8_ARRAY:
+			return STORE_DOUBLE_ALIGNED;
+		default:
+			return STORE_INT_ALIGNED;
 	}
-	if (n == 0)
-		return PointerGetDatum(construct_empty_array(TEXTOID));
-	return PointerGetDatum(construct_md_array(elements, nulls, 1, &n, &lower, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-static Datum
-inet_array(const uint8 *bytes, uint32 size)
+static bool
+is_made(jj_type type)
 {
-	const uint8 *end = bytes + size;
-	Datum	   *elements = palloc(sizeof(Datum) * (size / 5 + 1));
-	int			n = 0;
-
-	while (bytes < end)
+	switch (type)
 	{
-		elements[n++] = jj_inet_datum(bytes + 1, *bytes);
-		bytes += 1 + *bytes;
+		case JJ_BOOL:
+		case JJ_INT2:
+		case JJ_INT4:
+			return false;
+		case JJ_INT8:
+		case JJ_FLOAT8:
+#ifdef WIDE_DATUMS
+			return false;
+#endif
+		default:
+			return true;
 	}
-	return PointerGetDatum(construct_array(elements, n, INETOID, -1, false, TYPALIGN_INT));
 }
 
-static Datum
-jsonb_datum(const char *bytes, size_t size)
+/* Divide the columns into runs. */
+static void
+make_runs(jj_row_plan *p)
 {
-	size_t		n;
+	for (int f = 0; f < JJ_FEATURES; f++)
+	{
+		const storing store = storing_of((jj_type) jj_feature_table[f].type);
+		run		   *r = &p->runs[p->n_runs];
 
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(jj_from_utf8(bytes, size, &n)));
+		if (f % 64 != 0 && r[-1].store == store)
+			r[-1].n++;
+		else
+		{
+			r->store = (uint8) store;
+			r->n = 1;
+			r->first = (uint16) f;
+			p->n_runs++;
+		}
+	}
 }
 
-Datum
-jj_bytea_datum(const uint8 *bytes, uint32 size)
+jj_row_plan *
+jj_row_plan_make(const int column[JJ_FEATURES], TupleDesc desc)
 {
-	return PointerGetDatum(cstring_to_text_with_len((const char *) bytes, (int) size));
+	jj_row_plan *p = palloc0(sizeof(jj_row_plan));
+
+	p->desc = desc;
+#ifdef WIDE_DATUMS
+	p->straight = desc->natts == JJ_FEATURES;
+#endif
+	for (int f = 0; f < JJ_FEATURES; f++)
+	{
+		const jj_type type = (jj_type) jj_feature_table[f].type;
+
+		p->place[f] = column[f];
+		p->straight = p->straight && column[f] == f;
+		if (column[f] < 0)
+			continue;
+		p->feature[p->n] = (uint16) f;
+		p->attribute[p->n++] = (uint16) column[f];
+		if (is_made(type))
+			jj_set_add(&p->made, (unsigned) f);
+		else if (type == JJ_INT2)
+			p->int2[p->n_int2++] = (uint16) f;
+		else if (type == JJ_INT4)
+			p->int4[p->n_int4++] = (uint16) f;
+		else if (type == JJ_BOOL)
+			p->boolean[p->n_bool++] = (uint16) f;
+	}
+	make_runs(p);
+	return p;
+}
+
+/* ---- values */
+
+/* Whether a value, present or not, doesn't fit its type; bias makes the fitting ones those from 0 to 2^bits - 1. */
+static bool
+any_beyond(const jj_row *row, const uint16 *features, int n, int64 bias, int bits)
+{
+	uint64		beyond = 0;
+
+	for (int i = 0; i < n; i++)
+		beyond |= (uint64) (row->value[features[i]].i + bias) >> bits;
+	return beyond != 0;
 }
 
 static void
-check_int(int64 value, int64 min, int64 max, int f)
+check_range(const jj_row *row, const uint16 *features, int n, int64 min, int64 max)
 {
-	if (value < min || value > max)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("value " INT64_FORMAT " of column \"%s\" is out of range for type %s", value,
-						jj_feature_table[f].name, jj_type_sql((jj_type) jj_feature_table[f].type))));
+	for (int i = 0; i < n; i++)
+	{
+		const int64 value = row->value[features[i]].i;
+
+		if (jj_row_has(row, features[i]) && (value < min || value > max))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("value " INT64_FORMAT " of column \"%s\" is out of range for type %s", value,
+							jj_feature_table[features[i]].name, jj_type_sql((jj_type) jj_feature_table[features[i]].type))));
+	}
 }
 
-static Datum
-feature_datum(const jj_row *row, int f)
+/* All integers that are used fit their types. */
+static void
+check_integers(const jj_row_plan *p, const jj_row *row)
 {
-	const jj_value *v = &row->value[f];
+	if (unlikely(any_beyond(row, p->int2, p->n_int2, -(int64) PG_INT16_MIN, 16)))
+		check_range(row, p->int2, p->n_int2, PG_INT16_MIN, PG_INT16_MAX);
+	if (unlikely(any_beyond(row, p->int4, p->n_int4, -(int64) PG_INT32_MIN, 32)))
+		check_range(row, p->int4, p->n_int4, PG_INT32_MIN, PG_INT32_MAX);
+	if (unlikely(any_beyond(row, p->boolean, p->n_bool, 0, 1)))
+		check_range(row, p->boolean, p->n_bool, 0, 1);
+}
+
+/* The datum of a column that is present and made: in the row, or palloc'd. */
+static Datum
+make_datum(const jj_row *row, unsigned f)
+{
 	const jj_type type = (jj_type) jj_feature_table[f].type;
-	const uint8 *bytes;
 	uint32		size;
+	uint8	   *bytes;
 
 	switch (type)
 	{
-		case JJ_INT2:
-			check_int(v->i, PG_INT16_MIN, PG_INT16_MAX, f);
-			return Int16GetDatum((int16) v->i);
-		case JJ_INT4:
-			check_int(v->i, PG_INT32_MIN, PG_INT32_MAX, f);
-			return Int32GetDatum((int32) v->i);
 		case JJ_INT8:
-			return Int64GetDatum(v->i);
-		case JJ_BOOL:
-			return BoolGetDatum(v->i != 0);
+			return Int64GetDatum(row->value[f].i);
 		case JJ_FLOAT8:
-			return Float8GetDatum(v->d);
+			return Float8GetDatum(row->value[f].d);
 		case JJ_TIMESTAMPTZ:
-			return TimestampTzGetDatum(v->i - EPOCH_SHIFT);
+			return TimestampTzGetDatum(row->value[f].i - JJ_EPOCH_SHIFT);
 		default:
 			break;
 	}
-	bytes = jj_row_bytes(row, (unsigned) f, &size);
+	bytes = (uint8 *) jj_row_bytes(row, f, &size);
 	switch (type)
 	{
 		case JJ_MACADDR:
-			return jj_mac_datum(bytes);
+			return PointerGetDatum(bytes);
 		case JJ_INET:
-			return jj_inet_datum(bytes, size);
+			return jj_inet_in_place(bytes, size);
 		case JJ_TEXT:
-			return jj_text_datum((const char *) bytes, size);
+			return jj_text_in_place(bytes, size);
 		case JJ_BYTEA:
-			return jj_bytea_datum(bytes, size);
+			return jj_varlena_in_place(bytes, size);
 		case JJ_JSONB:
-			return jsonb_datum((const char *) bytes, size);
+			return jj_jsonb_datum((const char *) bytes, size);
 		case JJ_FLOAT8_ARRAY:
-			return jj_plain_array(bytes, size, sizeof(float8), FLOAT8OID);
+			return jj_array_in_place(bytes, size, sizeof(float8), FLOAT8OID);
 		case JJ_INT4_ARRAY:
-			return jj_plain_array(bytes, size, sizeof(int32), INT4OID);
+			return jj_array_in_place(bytes, size, sizeof(int32), INT4OID);
 		case JJ_INT2_ARRAY:
-			return jj_plain_array(bytes, size, sizeof(int16), INT2OID);
+			return jj_array_in_place(bytes, size, sizeof(int16), INT2OID);
 		case JJ_TEXT_ARRAY:
-			return text_array(bytes, size);
+			return jj_text_array(bytes, size);
 		case JJ_INET_ARRAY:
-			return inet_array(bytes, size);
+			return jj_inet_array(bytes, size);
 		default:
 			elog(ERROR, "column \"%s\" has no known type", jj_feature_table[f].name);
 	}
 }
 
-void
-jj_row_fill(const jj_row *row, const int column[JJ_FEATURES], int natts, Datum *values, bool *nulls)
+/* One byte for each column: whether it is NULL. */
+static void
+spread_nulls(const jj_feature_set *present, bool *nulls)
 {
-	memset(nulls, true, sizeof(bool) * (size_t) natts);
-	for (size_t i = 0; i < lengthof(row->present.word); i++)
-	{
-		for (uint64 rest = row->present.word[i]; rest != 0; rest &= rest - 1)
-		{
-			int			f = (int) (64 * i) + pg_rightmost_one_pos64(rest);
+#ifdef WORDS_BIGENDIAN
+	const uint64 one_each = UINT64CONST(0x0102040810204080);
+#else
+	const uint64 one_each = UINT64CONST(0x8040201008040201);
+#endif
+	const uint64 ones = UINT64CONST(0x0101010101010101);
+	int			f = 0;
 
-			if (column[f] < 0)
-				continue;
-			values[column[f]] = feature_datum(row, f);
-			nulls[column[f]] = false;
+	/* each byte keeps one of the eight bits, which is carried to its top, and down to its bottom */
+	for (; f + 8 <= JJ_FEATURES; f += 8)
+	{
+		uint64		eight = (present->word[f / 64] >> f % 64 & 0xff) * ones & one_each;
+
+		eight = ((eight + 0x7f * ones) >> 7 & ones) ^ ones;
+		memcpy(nulls + f, &eight, sizeof(eight));
+	}
+	for (; f < JJ_FEATURES; f++)
+		nulls[f] = !jj_set_has(present, (unsigned) f);
+}
+
+StaticAssertDecl(sizeof(bool) == 1, "bool must be a byte");
+
+void
+jj_row_fill(const jj_row_plan *p, const jj_row *row, Datum *values, bool *nulls)
+{
+	check_integers(p, row);
+	if (p->straight)
+	{
+		memcpy(values, row->value, sizeof(row->value));
+		spread_nulls(&row->present, nulls);
+	}
+	else
+	{
+		if (p->n < p->desc->natts)
+			memset(nulls, true, sizeof(bool) * (size_t) p->desc->natts);
+		for (int i = 0; i < p->n; i++)
+		{
+			values[p->attribute[i]] = (Datum) row->value[p->feature[i]].i;
+			nulls[p->attribute[i]] = !jj_row_has(row, p->feature[i]);
 		}
 	}
+	for (size_t i = 0; i < lengthof(row->present.word); i++)
+		for (uint64 rest = row->present.word[i] & p->made.word[i]; rest != 0; rest &= rest - 1)
+		{
+			const unsigned f = (unsigned) (64 * i) + (unsigned) pg_rightmost_one_pos64(rest);
+
+			values[p->place[f]] = make_datum(row, f);
+		}
+}
+
+/* ---- composite values */
+
+/* Make the tuple's memory so large that there is room for more bytes behind those that are used, and for all plain numbers. */
+static char *
+make_room(jj_row_plan *p, Size used, Size more)
+{
+	const Size	size = used + more + 16 * JJ_FEATURES;
+
+	if (size <= p->tuple_size)
+		return p->tuple + used;
+	/* beside the plan: rows have memory of their own */
+	if (p->tuple == NULL)
+		p->tuple = MemoryContextAlloc(GetMemoryChunkContext(p), 2 * size);
+	else
+		p->tuple = repalloc(p->tuple, 2 * size);
+	p->tuple_size = 2 * size;
+	return p->tuple + used;
+}
+
+/* The next place of that alignment, with zeroes on the way. */
+static inline char *
+aligned(char *to, uintptr_t alignment)
+{
+	memset(to, 0, 8);
+	return (char *) TYPEALIGN(alignment, to);
+}
+
+static char *
+store_varlena(jj_row_plan *p, char *to, Datum datum, uintptr_t alignment)
+{
+	const char *const from = DatumGetPointer(datum);
+	Size		size;
+
+	if (VARATT_IS_SHORT(from))
+	{
+		size = VARSIZE_SHORT(from);
+		to = make_room(p, (Size) (to - p->tuple), size);
+		memcpy(to, from, size);
+	}
+	else if (VARATT_CAN_MAKE_SHORT(from))
+	{
+		size = VARATT_CONVERTED_SHORT_SIZE(from);
+		to = make_room(p, (Size) (to - p->tuple), size);
+		SET_VARSIZE_SHORT(to, size);
+		memcpy(to + 1, VARDATA(from), size - 1);
+	}
+	else
+	{
+		size = VARSIZE(from);
+		to = aligned(make_room(p, (Size) (to - p->tuple), size), alignment);
+		memcpy(to, from, size);
+	}
+	return to + size;
+}
+
+/* Store the run's values that are present, one behind the other. */
+#define STORE_PLAIN(type, value) \
+	do { \
+		type	   *at = (type *) to; \
+		if (bits == all) \
+			for (unsigned k = 0; k < r->n; k++) \
+				*at++ = (type) (value); \
+		else \
+			for (uint64 rest = bits; rest != 0; rest &= rest - 1) \
+			{ \
+				const unsigned k = (unsigned) pg_rightmost_one_pos64(rest); \
+				*at++ = (type) (value); \
+			} \
+		to = (char *) at; \
+	} while (0)
+
+static char *
+store_columns(jj_row_plan *p, const jj_row *row, char *to)
+{
+	for (int i = 0; i < p->n_runs; i++)
+	{
+		const run  *const r = &p->runs[i];
+		const jj_value *const v = &row->value[r->first];
+		const uint64 all = ~UINT64CONST(0) >> (64 - r->n);
+		const uint64 bits = row->present.word[r->first / 64] >> r->first % 64 & all;
+
+		if (bits == 0)
+			continue;
+		switch ((storing) r->store)
+		{
+			case STORE_1:
+				STORE_PLAIN(int8, v[k].i);
+				break;
+			case STORE_2:
+				to = aligned(to, 2);
+				STORE_PLAIN(int16, v[k].i);
+				break;
+			case STORE_4:
+				to = aligned(to, 4);
+				STORE_PLAIN(int32, v[k].i);
+				break;
+			case STORE_8:
+				to = aligned(to, 8);
+				STORE_PLAIN(int64, v[k].i);
+				break;
+			case STORE_TIME:
+				to = aligned(to, 8);
+				STORE_PLAIN(int64, v[k].i - JJ_EPOCH_SHIFT);
+				break;
+			default:
+				for (uint64 rest = bits; rest != 0; rest &= rest - 1)
+				{
+					const unsigned f = r->first + (unsigned) pg_rightmost_one_pos64(rest);
+					const Datum datum = make_datum(row, f);
+
+					if (r->store != STORE_MAC)
+						to = store_varlena(p, to, datum, r->store == STORE_DOUBLE_ALIGNED ? 8 : 4);
+					else
+					{
+						to = aligned(to, 4);
+						memcpy(to, DatumGetPointer(datum), sizeof(macaddr));
+						to += sizeof(macaddr);
+					}
+				}
+		}
+	}
+	return to;
+}
+
+/* What all composite values of the row type have in their headers: only the server knows. */
+static void
+take_header(jj_row_plan *p)
+{
+	HeapTuple	tuple;
+
+	memset(p->nulls, true, sizeof(bool) * JJ_FEATURES);
+	tuple = heap_form_tuple(p->desc, p->values, p->nulls);
+	p->header_size = tuple->t_data->t_hoff;
+	p->header = MemoryContextAlloc(GetMemoryChunkContext(p), p->header_size);
+	memcpy(p->header, tuple->t_data, p->header_size);
+	heap_freetuple(tuple);
+}
+
+/* As heap_form_tuple does, from the row itself. */
+static Datum
+form_straight(jj_row_plan *p, const jj_row *row)
+{
+	HeapTupleHeader tuple;
+	Size		size;
+	int			n_present = 0;
+
+	check_integers(p, row);
+	size = (Size) (store_columns(p, row, make_room(p, 0, p->header_size) + p->header_size) - p->tuple);
+	memcpy(p->tuple, p->header, p->header_size);
+	tuple = (HeapTupleHeader) p->tuple;
+	for (int i = 0; i < BITMAPLEN(JJ_FEATURES); i++)
+		tuple->t_bits[i] = (bits8) (row->present.word[i / 8] >> i % 8 * 8);
+	for (size_t i = 0; i < lengthof(row->present.word); i++)
+		n_present += pg_popcount64(row->present.word[i]);
+	HeapTupleHeaderSetDatumLength(tuple, size);
+	tuple->t_infomask |= HEAP_HASVARWIDTH;
+	if (n_present == JJ_FEATURES)
+		tuple->t_infomask &= ~HEAP_HASNULL;
+	return PointerGetDatum(tuple);
+}
+
+Datum
+jj_row_composite(jj_row_plan *p, const jj_row *row)
+{
+	if (p->values == NULL)
+	{
+		const MemoryContext context = GetMemoryChunkContext(p);
+
+		p->values = MemoryContextAllocZero(context, sizeof(Datum) * (size_t) p->desc->natts);
+		p->nulls = MemoryContextAlloc(context, sizeof(bool) * (size_t) p->desc->natts);
+		if (p->straight)
+			take_header(p);
+	}
+	if (p->straight)
+		return form_straight(p, row);
+	jj_row_fill(p, row, p->values, p->nulls);
+	return HeapTupleGetDatum(heap_form_tuple(p->desc, p->values, p->nulls));
 }

@@ -201,7 +201,13 @@ map_scan_tuple(jj_scan_state *s, List *tlist)
 		if (s->column[c] >= 0)
 			s->features[s->column[c]] = c;
 	}
-	if (s->whole_row >= 0)
+	if (!s->packets)
+	{
+		s->plan = jj_row_plan_make(s->column, s->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor);
+		if (s->whole_row >= 0)
+			s->whole_plan = jj_row_plan_make(s->whole, s->desc);
+	}
+	else if (s->whole_row >= 0)
 	{
 		s->row_values = palloc0(sizeof(Datum) * (size_t) s->desc->natts);
 		s->row_nulls = palloc(sizeof(bool) * (size_t) s->desc->natts);
@@ -359,13 +365,11 @@ begin_unit(jj_scan_state *s)
 	return s->extraction != NULL;
 }
 
-/* From the values of the whole row to the scan tuple: the row itself, and the columns that are used beside it. */
+/* From the values of a whole packet to the scan tuple: the packet as one value, and the columns that are used beside it. */
 static void
-spread_row(jj_scan_state *s, TupleTableSlot *slot)
+spread_packet(jj_scan_state *s, TupleTableSlot *slot)
 {
-	const int	n = s->packets ? JJ_PACKET_COLUMNS : JJ_FEATURES;
-
-	for (int c = 0; c < n; c++)
+	for (int c = 0; c < JJ_PACKET_COLUMNS; c++)
 	{
 		if (s->column[c] < 0)
 			continue;
@@ -380,25 +384,29 @@ spread_row(jj_scan_state *s, TupleTableSlot *slot)
 static bool
 next_row(jj_scan_state *s, TupleTableSlot *slot)
 {
-	const jj_row *row = NULL;
+	const jj_row *row;
 	uint64		begin;
 
 	if (s->packets)
 	{
 		if (!jj_packet_rows_next(s->packet_rows))
 			return false;
+		begin = jj_extraction_clock(s->extraction);
+		if (s->whole_row >= 0)
+			spread_packet(s, slot);
+		jj_extraction_formed(s->extraction, begin);
+		return true;
 	}
-	else
-		while ((row = jj_extraction_row(s->extraction)) == NULL)
-			if (!jj_extraction_step(s->extraction))
-				return false;
+	while ((row = jj_extraction_row(s->extraction)) == NULL)
+		if (!jj_extraction_step(s->extraction))
+			return false;
 	begin = jj_extraction_clock(s->extraction);
-	if (row != NULL && s->whole_row >= 0)
-		jj_row_fill(row, s->whole, s->desc->natts, s->row_values, s->row_nulls);
-	else if (row != NULL)
-		jj_row_fill(row, s->column, slot->tts_tupleDescriptor->natts, slot->tts_values, slot->tts_isnull);
+	jj_row_fill(s->plan, row, slot->tts_values, slot->tts_isnull);
 	if (s->whole_row >= 0)
-		spread_row(s, slot);
+	{
+		slot->tts_values[s->whole_row] = jj_row_composite(s->whole_plan, row);
+		slot->tts_isnull[s->whole_row] = false;
+	}
 	jj_extraction_formed(s->extraction, begin);
 	return true;
 }

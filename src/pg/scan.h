@@ -67,7 +67,9 @@ typedef struct jj_scan_state
 	int			n_columns;		/* used ones */
 	int			whole_row;		/* place of the row as a composite value in the scan tuple, -1 = none */
 	jj_feature_set wanted;		/* of jj_extract */
-	Datum	   *row_values;		/* of the whole row, if that is wanted */
+	jj_row_plan *plan;			/* of the scan tuple, jj_extract */
+	jj_row_plan *whole_plan;	/* of the whole row, if that is wanted */
+	Datum	   *row_values;		/* the same of jj_packets */
 	bool	   *row_nulls;
 
 	/* execution */

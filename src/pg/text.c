@@ -6,13 +6,25 @@
 #include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 
+#define HIGH_BITS UINT64CONST(0x8080808080808080)
+
 static bool
 is_plain_ascii(const char *bytes, size_t size)
 {
+	uint64		high = 0;
+
+	/* eight at a time: adding 0x7f to its lower bits sets the high bit of each byte unless those are zero */
+	for (; size >= sizeof(uint64); bytes += sizeof(uint64), size -= sizeof(uint64))
+	{
+		uint64		word;
+
+		memcpy(&word, bytes, sizeof(word));
+		high |= word | ~((word & ~HIGH_BITS) + ~HIGH_BITS);
+	}
 	for (size_t i = 0; i < size; i++)
 		if (bytes[i] == '\0' || IS_HIGHBIT_SET(bytes[i]))
 			return false;
-	return true;
+	return (high & HIGH_BITS) == 0;
 }
 
 /* Append bytes in an encoding, with \xHH for those that are not valid in it. */
@@ -64,6 +76,15 @@ append_converted(StringInfo to, int encoding, char *bytes, int size)
 			size -= length;
 		}
 	}
+}
+
+bool
+jj_is_plain(const char *bytes, size_t size)
+{
+	const int	encoding = GetDatabaseEncoding();
+
+	return is_plain_ascii(bytes, size)
+		|| ((encoding == PG_UTF8 || encoding == PG_SQL_ASCII) && pg_encoding_verifymbstr(PG_UTF8, bytes, (int) size) == (int) size);
 }
 
 char *

@@ -39,15 +39,18 @@ SELECT matches(pg_temp.plan('SELECT j.* FROM (SELECT array_agg(path) AS p FROM c
 CREATE TEMP TABLE scanned ON COMMIT DROP AS
 	SELECT name, pg_temp.digest(format('SELECT * FROM jj_extract(%L)', path)) AS scan,
 		pg_temp.digest(format('SELECT j.* FROM capture c, jj_extract(c.path) j WHERE c.name = %L', name)) AS function,
-		pg_temp.digest(format('SELECT j FROM jj_extract(%L) j', path)) AS composite,
-		pg_temp.digest(format('SELECT j FROM capture c, jj_extract(c.path) j WHERE c.name = %L', name)) AS function_composite,
+		pg_temp.digest(format('SELECT j, pg_column_size(j), first_frame FROM jj_extract(%L) j', path)) AS composite,
+		pg_temp.digest(format('SELECT j, pg_column_size(j), first_frame FROM capture c, jj_extract(c.path) j WHERE c.name = %L', name)) AS function_composite,
 		pg_temp.digest(format('SELECT * FROM jj_packets(%L)', path)) AS packets,
 		pg_temp.digest(format('SELECT j.* FROM capture c, jj_packets(c.path) j WHERE c.name = %L', name)) AS function_packets
 	FROM capture;
 SELECT cmp_ok((SELECT count(*) FROM scanned WHERE scan ~ '^[1-9]'), '>', 50::bigint, 'captures with flows');
 SELECT is_empty($$ SELECT name, scan, function FROM scanned WHERE scan <> function $$, 'jj_extract: scan and function give the same rows, or the same error');
-SELECT is_empty($$ SELECT name, composite, function_composite FROM scanned WHERE composite <> function_composite $$, 'and the same composite values');
+SELECT is_empty($$ SELECT name, composite, function_composite FROM scanned WHERE composite <> function_composite $$, 'and the same composite values, of the same size');
 SELECT is_empty($$ SELECT name, packets, function_packets FROM scanned WHERE packets <> function_packets $$, 'jj_packets: the same');
+
+SELECT is_empty(format($$ SELECT j.first_frame FROM jj_extract(%L) j WHERE NOT EXISTS (SELECT FROM flow WHERE file = %L AND f *= j) $$, path, name), name || ': composite values byte by byte')
+	FROM capture WHERE own AND error IS NULL AND name ~ 'demo|tls|dns|ipv6_ext|long_flow' ORDER BY name;
 
 -- ---- single columns: what a query leaves out has no influence on the rest
 

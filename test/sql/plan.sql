@@ -137,6 +137,16 @@ COMMIT;
 FETCH ALL FROM held;
 CLOSE held;
 
+-- a row type that is not the library's
+BEGIN;
+CREATE TEMP TABLE whole ON COMMIT DROP AS SELECT first_frame, to_jsonb(f) - '{iat_mean,src_ip,app_evidence}'::text[] AS j FROM demo f;
+DROP VIEW demo;
+ALTER TYPE jj_flow DROP ATTRIBUTE iat_mean, DROP ATTRIBUTE src_ip, DROP ATTRIBUTE app_evidence;
+SELECT count(*), count(f) FROM jj_extract('jj_captures/demo.pcapng') f JOIN whole USING (first_frame) WHERE to_jsonb(f) = j;
+SELECT count(*), count(f.*) FROM (SELECT * FROM jj_extract('jj_captures/demo.pcapng') OFFSET 0) f JOIN whole USING (first_frame) WHERE to_jsonb(f) = j;
+SELECT count(*) FROM (VALUES ('jj_captures/demo.pcapng')) v(p), jj_extract(p) f JOIN whole USING (first_frame) WHERE to_jsonb(f) = j;
+ROLLBACK;
+
 -- errors come when it runs, and leave nothing open
 SELECT count(*) FROM jj_extract('jj_captures/no_such_file.pcap');
 SELECT count(*) FROM jj_extract('jj_captures/demo.pcapng', options => '{"flow_timeout": -1}');

@@ -117,6 +117,11 @@ test_values(void)
 	b = jj_row_bytes(row, JJ_F_src_ip, &size);
 	ok(size == 4 && b[0] == 192, "earlier values survive the arena's growth");
 	ok(jj_row_reserve(row, JJ_F_splt_times, 8) == NULL && !row->failed, "no room for what is not wanted, which is no failure");
+	memset((uint8_t *) b - JJ_ROW_HEADROOM, 0xff, JJ_ROW_HEADROOM);
+	memset((uint8_t *) jj_row_bytes(row, JJ_F_dst_ip, &size) - JJ_ROW_HEADROOM, 0xff, JJ_ROW_HEADROOM);
+	memset((uint8_t *) jj_row_bytes(row, JJ_F_capture, &size) - JJ_ROW_HEADROOM, 0xff, JJ_ROW_HEADROOM);
+	ok(b[0] == 192 && b[3] == 1 && memcmp(jj_row_bytes(row, JJ_F_dst_ip, &size), v4, 16) == 0 && memcmp(jj_row_bytes(row, JJ_F_end_reason, &size), "idle", 4) == 0,
+	   "what is written in front of values is in none of them");
 	jj_row_clear(row);
 	ok(!jj_row_has(row, JJ_F_total_packets) && !jj_row_has(row, JJ_F_src_ip), "cleared");
 	jj_row_free(row);
