@@ -33,6 +33,12 @@ context_release(void *context pg_attribute_unused(), void *block)
 	pfree(block);
 }
 
+jj_allocator
+jj_context_allocator(MemoryContext context)
+{
+	return (jj_allocator) {context_alloc, context_release, context};
+}
+
 /* What is not in the context's memory: libpcap's programs, the decompressors' state. */
 static void
 close_all(void *arg)
@@ -85,9 +91,7 @@ jj_call_begin(List *sources)
 	jj_call    *call = MemoryContextAllocZero(context, sizeof(jj_call));
 
 	call->context = context;
-	call->allocator.alloc = context_alloc;
-	call->allocator.release = context_release;
-	call->allocator.ctx = context;
+	call->allocator = jj_context_allocator(context);
 	call->fd = -1;
 	call->callback.func = close_all;
 	call->callback.arg = call;

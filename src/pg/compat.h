@@ -9,7 +9,13 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/latch.h"
 #include "utils/guc.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
 #if PG_VERSION_NUM < 140000
@@ -20,11 +26,8 @@
 #include "varatt.h"
 #endif
 
-#if PG_VERSION_NUM < 180000
-#define pg_noreturn _Noreturn
-#endif
-
 #if PG_VERSION_NUM >= 180000
+#include "storage/waiteventset.h"
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
 #endif
@@ -82,6 +85,36 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags pg_attribute_unused())
 #define jj_function_aclcheck(function, role) object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE)
 #else
 #define jj_function_aclcheck(function, role) pg_proc_aclcheck(function, role, ACL_EXECUTE)
+#endif
+
+/* A worker may have the rights of a role that may not log in, from 17 on. */
+#ifdef BGWORKER_BYPASS_ROLELOGINCHECK
+#define jj_bypass_login_check BGWORKER_BYPASS_ROLELOGINCHECK
+#else
+#define jj_bypass_login_check 0
+#endif
+
+/* Wait events that live as long as a memory context. */
+#if PG_VERSION_NUM >= 170000
+#define jj_create_wait_event_set(context, n) CreateWaitEventSet(NULL, n)
+#else
+#define jj_create_wait_event_set(context, n) CreateWaitEventSet(context, n)
+#endif
+
+/* "schema.table", quoted where needed, to its parts. */
+#if PG_VERSION_NUM >= 160000
+#define jj_qualified_name(text) stringToQualifiedNameList(text, NULL)
+#else
+#define jj_qualified_name(text) stringToQualifiedNameList(text)
+#endif
+
+/* A timeout that fires again and again; on 14 its handler calls jj_timeout_again. */
+#if PG_VERSION_NUM >= 150000
+#define jj_enable_timeout_every(id, ms) enable_timeout_every(id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), ms)
+#define jj_timeout_again(id, ms) ((void) 0)
+#else
+#define jj_enable_timeout_every(id, ms) enable_timeout_after(id, ms)
+#define jj_timeout_again(id, ms) enable_timeout_after(id, ms)
 #endif
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * The module: loading.
  */
+#include "pg/capture.h"
 #include "pg/insert.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
@@ -15,6 +16,8 @@ void
 _PG_init(void)
 {
 	jj_privacy_init();
+	jj_launcher_init();
+	jj_capture_init();
 	jj_settings_init();
 	jj_scan_init();
 	jj_plan_init();

@@ -111,6 +111,9 @@ typedef struct jj_call
 	MemoryContextCallback callback;
 } jj_call;
 
+/* Memory of a context; NULL where there is none, never an error. */
+extern jj_allocator jj_context_allocator(MemoryContext context);
+
 extern jj_call *jj_call_begin(List *sources);
 extern void jj_call_end(jj_call *call);
 
@@ -128,7 +131,7 @@ extern void jj_call_close(jj_call *call, bool loud);
 extern void jj_call_rows(jj_call *call, int64 rows);
 
 /* Raise an engine error, about a source or NULL. */
-pg_noreturn extern void jj_raise(const jj_error *error, const jj_source *source);
+extern void jj_raise(const jj_error *error, const jj_source *source) pg_attribute_noreturn();
 
 /* "147 USER0", or the number alone if there is no name; palloc'd. */
 extern char *jj_link_text(uint32 link);

@@ -1,0 +1,52 @@
+/*
+ * Where a capture's finished flows come from: the engine in the worker, reading
+ * the interface itself (feed_direct.c), or the program jj-sensor, which does
+ * the same and sends them through a pipe (feed_sensor.c).
+ */
+#ifndef JJ_FEED_H
+#define JJ_FEED_H
+
+#include "pg/capture.h"
+
+typedef struct jj_feed jj_feed;
+
+/* Takes a finished flow, which is valid during the call. Must not raise errors. */
+typedef void (*jj_feed_taker) (void *arg, const jj_row *row);
+
+/* What to capture. Stays the caller's, as long as the feed. */
+typedef struct jj_feed_request
+{
+	const char *source;
+	const char *filter;			/* NULL: none */
+	const jj_capture_options *options;	/* with the features to compute */
+	jj_feed_taker take;
+	void	   *arg;
+} jj_feed_request;
+
+struct jj_feed
+{
+	const jj_feed_request *request;
+	const char *how;			/* worker or sensor */
+	int			fd;				/* becomes readable when there is something to pump */
+	uint64		count[JJ_COUNTS];	/* since it was opened, what is known of the source and its flows; the others stay 0 */
+	jj_error	error;			/* of the failure that ended it */
+	char		warning[JJ_MESSAGE_SIZE];	/* what is not as it should be, for the caller to report and clear */
+
+	/* read what is there, for at most ms; true: there is more. Never waits. After a failure, which is in error, only close makes sense. */
+	bool		(*pump) (jj_feed *feed, int ms);
+
+	/* bring count up to date, let time go on; to be called about once a second. Failures as those of pump. */
+	void		(*tick) (jj_feed *feed);
+
+	/* no more packets: the last flows come, within ms */
+	void		(*finish) (jj_feed *feed, int ms);
+	void		(*close) (jj_feed *feed);
+};
+
+/* NULL and *error filled in if the interface can't be opened. In the current memory context. */
+extern jj_feed *jj_feed_direct(const jj_feed_request *request, jj_error *error);
+
+/* As the option isolation says. */
+extern jj_feed *jj_feed_open(const jj_feed_request *request, jj_error *error);
+
+#endif
