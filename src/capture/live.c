@@ -129,13 +129,16 @@ activate(jj_live *l, const jj_live_options *o, jj_error *err)
 {
 	int			status;
 
-	pcap_set_snaplen(l->pcap, (int) o->snaplen);
-	pcap_set_promisc(l->pcap, o->promiscuous);
-	pcap_set_timeout(l->pcap, (int) o->timeout_ms);
-	pcap_set_buffer_size(l->pcap, (int) o->buffer_size);
-	pcap_set_immediate_mode(l->pcap, o->immediate);
-	/* refused where the interface has none, and microseconds it is then */
-	(void) pcap_set_tstamp_precision(l->pcap, PCAP_TSTAMP_PRECISION_NANO);
+	if ((status = pcap_set_snaplen(l->pcap, (int) o->snaplen)) < 0 ||
+		(status = pcap_set_promisc(l->pcap, o->promiscuous)) < 0 ||
+		(status = pcap_set_timeout(l->pcap, (int) o->timeout_ms)) < 0 ||
+		(status = pcap_set_buffer_size(l->pcap, (int) o->buffer_size)) < 0 ||
+		(status = pcap_set_immediate_mode(l->pcap, o->immediate)) < 0)
+		return not_opened(l, status, err);
+	/* refused where the interface has no nanoseconds, and microseconds it is then */
+	status = pcap_set_tstamp_precision(l->pcap, PCAP_TSTAMP_PRECISION_NANO);
+	if (status < 0 && status != PCAP_ERROR_TSTAMP_PRECISION_NOTSUP)
+		return not_opened(l, status, err);
 	status = pcap_activate(l->pcap);
 	if (status < 0)
 		return not_opened(l, status, err);

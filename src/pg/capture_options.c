@@ -56,7 +56,7 @@ static const char *const isolation_name[] = {"auto", "worker", "sensor"};
 
 /* ---- values */
 
-static void pg_attribute_noreturn()
+pg_noreturn static void
 invalid_value(const option *o, const char *text)
 {
 	const char *hint = NULL;

@@ -131,7 +131,7 @@ extern void jj_call_close(jj_call *call, bool loud);
 extern void jj_call_rows(jj_call *call, int64 rows);
 
 /* Raise an engine error, about a source or NULL. */
-extern void jj_raise(const jj_error *error, const jj_source *source) pg_attribute_noreturn();
+pg_noreturn extern void jj_raise(const jj_error *error, const jj_source *source);
 
 /* "147 USER0", or the number alone if there is no name; palloc'd. */
 extern char *jj_link_text(uint32 link);
