@@ -21,7 +21,7 @@ GENERATOR_SRC = src/features/generate.c
 # the program jj-sensor; of its parts the engine has the row stream
 SENSOR_SRCS := $(filter-out src/sensor/rowstream%,$(sort $(wildcard src/sensor/*.c)))
 
-ENGINE_SRCS := $(filter-out $(GENERATOR_SRC) $(SENSOR_SRCS),$(sort $(wildcard src/capture/*.c src/packet/*.c src/flow/*.c src/extractors/*.c src/features/*.c src/sensor/*.c)))
+ENGINE_SRCS := $(filter-out $(GENERATOR_SRC) $(SENSOR_SRCS),$(sort $(wildcard src/capture/*.c src/packet/*.c src/flow/*.c src/extractors/*.c src/features/*.c src/analysis/*.c src/sensor/*.c)))
 PG_SRCS := $(sort $(wildcard src/pg/*.c))
 SRC_HEADERS := $(wildcard src/*/*.h) src/features/features.def src/pg/packets.def
 ENGINE_OBJS = $(ENGINE_SRCS:.c=.o)
@@ -31,8 +31,14 @@ LIBS_PC = libpcap libcrypto zlib libzstd liblz4
 ENGINE_CFLAGS := $(shell pkg-config --cflags $(LIBS_PC) 2>/dev/null)
 ENGINE_LIBS := $(shell pkg-config --libs $(LIBS_PC) 2>/dev/null)
 
+# the graph module, a shared library of its own: igraph is under the GPL, and only some columns need it
+GRAPH_SRCS = src/analysis/igraph/measure.c src/analysis/igraph/module.c
+HAS_IGRAPH := $(shell pkg-config --exists 'igraph >= 0.10' 'igraph < 0.11' 2>/dev/null && echo yes)
+IGRAPH_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags igraph 2>/dev/null))
+IGRAPH_LIBS := $(shell pkg-config --libs igraph 2>/dev/null)
+
 DATA_built = sql/joyfuljay--$(EXTVERSION).sql
-EXTRA_CLEAN = build $(DATA_built)
+EXTRA_CLEAN = build $(DATA_built) $(GRAPH_SRCS:.c=.o) joyfuljay_graph.so
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test
@@ -49,6 +55,23 @@ ifneq ($(wildcard $(PGXS)),)
 # Bitcode lets the server's JIT inline small C functions into SQL expressions; ours are too large for that, and it would need clang.
 override with_llvm = no
 include $(PGXS)
+
+ifeq ($(HAS_IGRAPH),yes)
+GRAPH_MODULE = joyfuljay_graph$(DLSUFFIX)
+GRAPH_OBJS = $(GRAPH_SRCS:.c=.o)
+
+all: $(GRAPH_MODULE)
+$(GRAPH_OBJS): override CPPFLAGS += $(IGRAPH_CFLAGS)
+$(GRAPH_OBJS): $(SRC_HEADERS)
+$(GRAPH_MODULE): $(GRAPH_OBJS)
+	$(CC) $(CFLAGS) $(CFLAGS_SL) $(LDFLAGS) $(LDFLAGS_SL) -shared -o $@ $(GRAPH_OBJS) $(IGRAPH_LIBS)
+install: install-graph
+install-graph: $(GRAPH_MODULE) installdirs
+	$(INSTALL_SHLIB) $(GRAPH_MODULE) '$(DESTDIR)$(pkglibdir)/$(GRAPH_MODULE)'
+endif
+uninstall: uninstall-graph
+uninstall-graph:
+	rm -f '$(DESTDIR)$(pkglibdir)/joyfuljay_graph$(DLSUFFIX)'
 else
 all install installcheck clean:
 	@echo "PostgreSQL's development files are missing ($(PG_CONFIG) --pgxs finds none); run tools/setup.sh build" >&2; exit 1
@@ -115,7 +138,13 @@ FUZZ_PROGRAMS = $(FUZZERS:%=build/fuzz/fuzz_%)
 BENCH_PROGRAMS = build/bench/jj-generate build/bench/jj-bench
 
 $(UNIT_PROGRAMS): build/san/%: build/san/test/unit/%.o build/san/engine.a
-	$(CC) $(SANITIZE) -o $@ $^ $(ENGINE_LIBS) -lm
+	$(CC) $(SANITIZE) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(UNIT_LIBS) $(ENGINE_LIBS) -lm
+
+ifeq ($(HAS_IGRAPH),yes)
+build/san/test_measure: build/san/src/analysis/igraph/measure.o
+build/san/test_measure: UNIT_LIBS = $(IGRAPH_LIBS)
+build/san/test/unit/test_measure.o build/san/src/analysis/igraph/measure.o: OWN_CFLAGS += -DJJ_WITH_IGRAPH $(IGRAPH_CFLAGS)
+endif
 
 $(REPLAY_PROGRAMS): build/san/replay_%: build/san/test/fuzz/fuzz_%.o build/san/test/fuzz/replay.o build/san/engine.a
 	$(CC) $(SANITIZE) -o $@ $^ $(ENGINE_LIBS) -lm
@@ -129,7 +158,7 @@ build/bench/jj-generate: build/bench/bench/generate.o
 build/bench/jj-bench: build/bench/bench/bench.o build/bench/engine.a
 	$(CC) -o $@ $^ $(ENGINE_LIBS) -lm
 
--include $(wildcard build/*/test/*/*.d build/bench/bench/*.d)
+-include $(wildcard build/*/test/*/*.d build/bench/bench/*.d build/san/src/analysis/igraph/*.d)
 .SECONDARY:
 
 unit-programs: $(UNIT_PROGRAMS)
@@ -167,5 +196,5 @@ ROUNDS = 5
 bench: bench-programs
 	tools/server.sh bench/run.sh build/bench $(PACKETS) $(FLOWS) $(ROUNDS)
 
-.PHONY: features-check test demo test-unit test-fuzz test-regress test-pgtap test-tap fuzz bench \
+.PHONY: install-graph uninstall-graph features-check test demo test-unit test-fuzz test-regress test-pgtap test-tap fuzz bench \
 	unit-programs replay-programs fuzz-programs bench-programs

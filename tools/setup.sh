@@ -22,6 +22,7 @@ esac
 pg_config=${PG_CONFIG:-pg_config}
 missing=			# what, for people
 packages=			# what, for apt-get
+optional=			# packages that do without where there are none
 postgres_packages=		# suffixes of postgresql packages
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -64,6 +65,10 @@ look()
 	has_library libzstd || lack libzstd libzstd-dev
 	has_library liblz4 || lack liblz4 liblz4-dev
 
+	# the graph module is built if igraph is there
+	optional=
+	has_library 'igraph >= 0.10' || optional=libigraph-dev
+
 	pgxs=$("$pg_config" --pgxs 2>/dev/null) || pgxs=
 	headers=$("$pg_config" --includedir-server 2>/dev/null) || headers=
 	if [ -z "$pgxs" ] || [ ! -f "$pgxs" ] || [ ! -f "$headers/postgres.h" ]; then
@@ -90,8 +95,34 @@ look()
 }
 
 look
-[ -n "$missing" ] || exit 0
-echo "missing:$missing"
+[ -n "$missing$optional" ] || exit 0
+
+# Of igraph, older distributions have none or one before 0.10: then it is left alone.
+igraph_candidate()
+{
+	apt-cache policy libigraph-dev 2>/dev/null | sed -n 's/^  Candidate: \([0-9.]*\).*/\1/p'
+}
+
+no_igraph()
+{
+	echo "setup.sh: igraph 0.10 is missing; columns that need it will be errors"
+}
+
+if [ -z "$missing" ]; then
+	case $(igraph_candidate) in
+		0.10.* | "")
+			if ! command -v apt-get >/dev/null || { [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; }; then
+				no_igraph
+				exit 0
+			fi
+			;;
+		*)
+			no_igraph
+			exit 0
+			;;
+	esac
+fi
+echo "missing:$missing${optional:+ igraph}"
 
 if ! command -v apt-get >/dev/null; then
 	echo "setup.sh: only Debian and Ubuntu are set up automatically; please install the above" >&2
@@ -158,6 +189,14 @@ case " $packages " in
 		fi
 		;;
 esac
+
+if [ -n "$optional" ]; then
+	case $(igraph_candidate) in
+		0.10.*) packages="$packages $optional" ;;
+		*) no_igraph ;;
+	esac
+fi
+[ -n "$packages" ] || exit 0
 
 echo "installing:$packages"
 # shellcheck disable=SC2086

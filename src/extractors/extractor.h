@@ -139,6 +139,7 @@ extern const jj_extractor jj_extract_ssh;
 extern const jj_extractor jj_extract_dns;
 extern const jj_extractor jj_extract_http2;
 extern const jj_extractor jj_extract_fingerprint;
+extern const jj_extractor jj_extract_connection;
 
 /* All groups, in the order in which packets touch their states. */
 extern const jj_extractor *const jj_extractor_table[];

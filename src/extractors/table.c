@@ -29,6 +29,7 @@ const jj_extractor *const jj_extractor_table[] = {
 	&jj_extract_dns,
 	&jj_extract_http2,
 	&jj_extract_fingerprint,
+	&jj_extract_connection,
 };
 
 const unsigned jj_extractor_count = sizeof(jj_extractor_table) / sizeof(jj_extractor_table[0]);

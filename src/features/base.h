@@ -34,7 +34,9 @@ typedef enum jj_code
 	JJ_ERR_ARGUMENT,			/* a value out of its range */
 	JJ_ERR_PERMISSION,			/* the system does not allow it */
 	JJ_ERR_DEVICE,				/* there is no such interface, or not any more */
-	JJ_ERR_DOWN					/* the interface is down */
+	JJ_ERR_DOWN,				/* the interface is down */
+	JJ_ERR_STOPPED,				/* the caller asked for it */
+	JJ_ERR_LIBRARY				/* a library failed; the message is its own */
 } jj_code;
 
 #define JJ_MESSAGE_SIZE 256

@@ -59,6 +59,7 @@ typedef struct jj_options
 	double		sampling_rate;	/* share of flows to keep, 0 < rate <= 1 */
 	uint64_t	sampling_seed;
 	const struct jj_selection *select;	/* conditions on flows (flow/select.h), kept by reference; NULL = none */
+	struct jj_connections *connections;	/* graphs for the group connection (analysis/connection.h), kept by reference; NULL = its columns are NULL */
 	uint32_t	share;			/* of the flows, by a hash of their key: those with share of shares; */
 	uint32_t	shares;			/* 0 or 1 = all */
 	uint64_t	hash_seed;		/* of the flow table; has no influence on any result */

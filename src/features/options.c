@@ -68,8 +68,16 @@ const jj_option jj_option_table[JJ_OPTIONS] = {
 	.meaning = "Whether IP and hardware addresses become pseudonyms that keep prefixes, by the key in joyfuljay.anonymization_key; jj_privacy says what becomes of each column."},
 	[JJ_O_ANONYMIZATION_SALT] = {"anonymization_salt", JJ_KIND_TEXT,
 	.meaning = "Another salt gives other pseudonyms with the same key; it is no secret."},
+	[JJ_O_CONNECTION_USE_PORTS] = {"connection_use_ports", JJ_KIND_BOOL,
+	.meaning = "Whether the nodes of the connection graph are addresses with ports, not addresses."},
+	[JJ_O_CONNECTION_MAX_NODES] = {"connection_max_nodes", JJ_KIND_INT, 1, JJ_CONNECTION_MAX, .unit = "nodes",
+	.meaning = "Most nodes of a connection graph; above, all columns of group connection are NULL."},
+	[JJ_O_CONNECTION_MAX_EDGES] = {"connection_max_edges", JJ_KIND_INT, 1, JJ_CONNECTION_MAX, .unit = "edges",
+	.meaning = "Most edges of a connection graph; above, all columns of group connection are NULL."},
+	[JJ_O_CONNECTION_MAX_BETWEENNESS] = {"connection_max_betweenness", JJ_KIND_UNSIGNED,
+	.meaning = "Most nodes times edges of a connection graph for which betweenness is computed; above, it is NULL."},
 	[JJ_O_FEATURES] = {"features", JJ_KIND_FEATURES,
-	.meaning = "Columns to compute, as names of columns, groups or profiles; the others are NULL and cost nothing."},
+	.meaning = "Columns to compute, as names of columns, groups or profiles, with - in front all but these; the others are NULL and cost nothing."},
 };
 
 /* Append to a text, cut where it is full. */
@@ -96,6 +104,7 @@ jj_call_options_default(jj_call_options *c)
 {
 	memset(c, 0, sizeof(*c));
 	jj_options_default(&c->engine);
+	jj_connection_options_default(&c->connection);
 }
 
 void
@@ -392,6 +401,18 @@ jj_option_apply(jj_call_options *c, jj_option_id id, const jj_option_value *v)
 			memset(c->salt, 0, sizeof(c->salt));
 			memcpy(c->salt, v->text, strlen(v->text));
 			break;
+		case JJ_O_CONNECTION_USE_PORTS:
+			c->connection.use_ports = v->u != 0;
+			break;
+		case JJ_O_CONNECTION_MAX_NODES:
+			c->connection.max_nodes = (uint32_t) v->u;
+			break;
+		case JJ_O_CONNECTION_MAX_EDGES:
+			c->connection.max_edges = (uint32_t) v->u;
+			break;
+		case JJ_O_CONNECTION_MAX_BETWEENNESS:
+			c->connection.max_betweenness = v->u;
+			break;
 		case JJ_O_FEATURES:
 			o->features = v->set;
 			break;
@@ -461,6 +482,18 @@ jj_option_get(const jj_call_options *c, jj_option_id id, jj_option_value *v)
 			break;
 		case JJ_O_ANONYMIZATION_SALT:
 			v->text = c->salt;
+			break;
+		case JJ_O_CONNECTION_USE_PORTS:
+			v->u = c->connection.use_ports;
+			break;
+		case JJ_O_CONNECTION_MAX_NODES:
+			v->u = c->connection.max_nodes;
+			break;
+		case JJ_O_CONNECTION_MAX_EDGES:
+			v->u = c->connection.max_edges;
+			break;
+		case JJ_O_CONNECTION_MAX_BETWEENNESS:
+			v->u = c->connection.max_betweenness;
 			break;
 		case JJ_O_FEATURES:
 			v->set = o->features;

@@ -5,6 +5,7 @@
 #ifndef JJ_OPTIONS_H
 #define JJ_OPTIONS_H
 
+#include "analysis/connection.h"
 #include "features/engine.h"
 
 typedef enum jj_option_id
@@ -27,6 +28,10 @@ typedef enum jj_option_id
 	JJ_O_CONTINUE,
 	JJ_O_ANONYMIZE_IPS,
 	JJ_O_ANONYMIZATION_SALT,
+	JJ_O_CONNECTION_USE_PORTS,
+	JJ_O_CONNECTION_MAX_NODES,
+	JJ_O_CONNECTION_MAX_EDGES,
+	JJ_O_CONNECTION_MAX_BETWEENNESS,
 	JJ_O_FEATURES,
 	JJ_OPTIONS
 } jj_option_id;
@@ -80,6 +85,7 @@ typedef struct jj_call_options
 	jj_options	engine;
 	bool		keep_flows;		/* option continue: flows go on in the next file */
 	char		salt[JJ_MAX_TEXT + 1];	/* option anonymization_salt; with a secret it makes engine.anonymization_key */
+	jj_connection_options connection;
 } jj_call_options;
 
 /* The engine's defaults. */
@@ -96,8 +102,8 @@ typedef enum jj_parsed
 extern jj_parsed jj_option_parse(const jj_option *o, const char *text, jj_option_value *v);
 
 /*
- * Add columns, groups and profiles, separated by commas, to *set; otherwise
- * false, and the size bytes at *unknown, in text, are the name that is none.
+ * Add columns, groups and profiles, separated by commas, to *set, or take those
+ * with a - in front out of it (out of all, if it is empty); otherwise false, and the size bytes at *unknown, in text, are the name that is none.
  */
 extern bool jj_features_parse(const char *text, jj_feature_set *set, const char **unknown, size_t *size);
 

@@ -168,7 +168,7 @@ jj_features_parse(const char *text, jj_feature_set *set, const char **unknown, s
 			return false;
 		memcpy(name, p, size);
 		name[size] = '\0';
-		if (!jj_set_add_name(set, name))
+		if (name[0] == '-' ? !jj_set_remove_name(set, name + 1) : !jj_set_add_name(set, name))
 			return false;
 		p += whole;
 		if (*p == '\0')

@@ -97,3 +97,20 @@ jj_set_add_name(jj_feature_set *s, const char *name)
 	}
 	return found;
 }
+
+bool
+jj_set_remove_name(jj_feature_set *s, const char *name)
+{
+	jj_feature_set named = {{0}};
+	uint64_t	any = 0;
+
+	if (!jj_set_add_name(&named, name))
+		return false;
+	for (size_t i = 0; i < sizeof(s->word) / sizeof(s->word[0]); i++)
+		any |= s->word[i];
+	if (any == 0)
+		jj_set_all(s);
+	for (size_t i = 0; i < sizeof(s->word) / sizeof(s->word[0]); i++)
+		s->word[i] &= ~named.word[i];
+	return true;
+}

@@ -108,6 +108,9 @@ extern void jj_set_all(jj_feature_set *s);
  */
 extern bool jj_set_add_name(jj_feature_set *s, const char *name);
 
+/* Take that out of *s; out of all columns if it is empty. False as above. */
+extern bool jj_set_remove_name(jj_feature_set *s, const char *name);
+
 typedef union jj_value
 {
 	int64_t		i;

@@ -46,23 +46,25 @@ close_all(void *arg)
 	jj_call    *call = arg;
 
 	jj_engine_close(call->engine);
+	jj_engine_close(call->first);
 	jj_filter_close(call->filter);
 	jj_reader_close(call->reader);
 	call->engine = NULL;
+	call->first = NULL;
 	call->filter = NULL;
 	call->reader = NULL;
 }
 
 /* Show in pg_stat_progress_copy. */
 static void
-show_progress(List *sources, Oid relid)
+show_progress(const jj_call *call, List *sources, Oid relid)
 {
 	static const int index[] = {PROGRESS_COPY_COMMAND, PROGRESS_COPY_TYPE, PROGRESS_COPY_BYTES_TOTAL};
 	int64		values[] = {PROGRESS_COPY_COMMAND_FROM, PROGRESS_COPY_TYPE_CALLBACK, 0};
 	ListCell   *cell;
 
 	foreach(cell, sources)
-		values[2] += ((const jj_source *) lfirst(cell))->size;
+		values[2] += ((const jj_source *) lfirst(cell))->size * call->passes;
 	pgstat_progress_start_command(PROGRESS_COMMAND_COPY, relid);
 	pgstat_progress_update_multi_param(lengthof(index), index, values);
 }
@@ -73,7 +75,7 @@ start_progress(jj_call *call, List *sources)
 {
 	if (MyBEEntry == NULL || MyBEEntry->st_progress_command != PROGRESS_COMMAND_INVALID)
 		return;
-	show_progress(sources, InvalidOid);
+	show_progress(call, sources, InvalidOid);
 	call->reports_progress = true;
 }
 
@@ -81,11 +83,11 @@ void
 jj_call_target(jj_call *call, List *sources, Oid relid)
 {
 	if (call->reports_progress)
-		show_progress(sources, relid);
+		show_progress(call, sources, relid);
 }
 
 jj_call *
-jj_call_begin(List *sources)
+jj_call_begin(List *sources, int passes)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay call", ALLOCSET_DEFAULT_SIZES);
 	jj_call    *call = MemoryContextAllocZero(context, sizeof(jj_call));
@@ -96,6 +98,7 @@ jj_call_begin(List *sources)
 	call->callback.func = close_all;
 	call->callback.arg = call;
 	MemoryContextRegisterResetCallback(context, &call->callback);
+	call->passes = passes;
 	start_progress(call, sources);
 	return call;
 }
@@ -145,6 +148,12 @@ jj_raise(const jj_error *error, const jj_source *source)
 			break;
 		case JJ_ERR_DOWN:
 			code = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+			break;
+		case JJ_ERR_STOPPED:
+			code = ERRCODE_QUERY_CANCELED;
+			break;
+		case JJ_ERR_LIBRARY:
+			code = ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
 			break;
 	}
 	errno = error->sys_errno;
@@ -203,31 +212,59 @@ open_file(const jj_source *source)
 	return fd;
 }
 
-void
-jj_call_open(jj_call *call, const jj_source *source)
+/* Of the source's file, which is the caller's or open for the call; -1 if it has none. */
+static int
+descriptor(const jj_call *call)
 {
+	return call->source->fd != NULL ? *call->source->fd : call->fd;
+}
+
+/* To the beginning of the source's file. */
+static void
+seek_start(const jj_call *call)
+{
+	if (descriptor(call) >= 0 && lseek(descriptor(call), 0, SEEK_SET) < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not seek in capture \"%s\": %m", call->source->label)));
+}
+
+/* Begin to read the source, whose file is open. */
+static void
+open_reader(jj_call *call)
+{
+	const jj_source *source = call->source;
 	jj_error	error = {0};
 	jj_code		code;
 
+	if (source->bytes != NULL)
+		code = jj_reader_open_memory(&call->reader, source->bytes, (size_t) source->size, &call->allocator, &error);
+	else
+		code = jj_reader_open_fd(&call->reader, descriptor(call), &call->allocator, &error);
+	if (code != JJ_OK)
+		jj_raise(&error, source);
+}
+
+void
+jj_call_open(jj_call *call, const jj_source *source)
+{
 	CHECK_FOR_INTERRUPTS();
 	call->source = source;
 	if (source->fd != NULL)
-	{
-		if (lseek(*source->fd, 0, SEEK_SET) < 0)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not seek in capture \"%s\": %m", source->label)));
-		code = jj_reader_open_fd(&call->reader, *source->fd, &call->allocator, &error);
-	}
-	else if (source->bytes != NULL)
-		code = jj_reader_open_memory(&call->reader, source->bytes, (size_t) source->size, &call->allocator, &error);
-	else
-	{
+		seek_start(call);
+	else if (source->bytes == NULL)
 		call->fd = open_file(source);
-		code = jj_reader_open_fd(&call->reader, call->fd, &call->allocator, &error);
-	}
-	if (code != JJ_OK)
-		jj_raise(&error, source);
+	open_reader(call);
+}
+
+void
+jj_call_rewind(jj_call *call)
+{
+	jj_reader_close(call->reader);
+	call->reader = NULL;
+	call->bytes_before += call->source->size;
+	seek_start(call);
+	open_reader(call);
 }
 
 uint32
@@ -262,6 +299,12 @@ jj_call_close(jj_call *call, bool loud)
 					(errcode(ERRCODE_WARNING),
 					 errmsg("capture \"%s\": %s", call->source->label, shown)));
 	}
+	jj_call_leave(call);
+}
+
+void
+jj_call_leave(jj_call *call)
+{
 	call->bytes_before += (int64) jj_reader_info_get(call->reader)->bytes_in;
 	jj_reader_close(call->reader);
 	call->reader = NULL;

@@ -87,20 +87,42 @@ explain_skipped(const jj_scan_counts *c, ExplainState *es)
 	ExplainPropertyText("Packets Skipped", psprintf(UINT64_FORMAT " (%s)", total, reasons.data), es);
 }
 
+/* What the first pass has done. */
+static void
+explain_first_pass(const jj_first_pass_counts *c, ExplainState *es)
+{
+	if (es->format == EXPLAIN_FORMAT_TEXT)
+	{
+		ExplainPropertyText("First Pass", psprintf(UINT64_FORMAT " packets, " UINT64_FORMAT " flows, " UINT64_FORMAT " nodes, " UINT64_FORMAT " edges",
+												   c->packets, c->flows, c->nodes, c->edges), es);
+		return;
+	}
+	ExplainOpenGroup("First Pass", "First Pass", true, es);
+	ExplainPropertyUInteger("Packets Read", NULL, c->packets, es);
+	ExplainPropertyUInteger("Flows", NULL, c->flows, es);
+	ExplainPropertyUInteger("Nodes", NULL, c->nodes, es);
+	ExplainPropertyUInteger("Edges", NULL, c->edges, es);
+	ExplainCloseGroup("First Pass", "First Pass", true, es);
+}
+
 /* Where the time went, of all processes together. */
 static void
-explain_times(const jj_times *t, bool packets, ExplainState *es)
+explain_times(const jj_times *t, bool packets, bool two_passes, ExplainState *es)
 {
 	const char *const what = packets ? "Flows" : "Features";
 
 	if (es->format == EXPLAIN_FORMAT_TEXT)
 	{
-		ExplainPropertyText("Times", psprintf("reading %.3f ms, decoding %.3f ms, %s %.3f ms, row forming %.3f ms",
+		const char *first = two_passes ? psprintf("first pass %.3f ms, ", (double) t->first_pass / 1e6) : "";
+
+		ExplainPropertyText("Times", psprintf("%sreading %.3f ms, decoding %.3f ms, %s %.3f ms, row forming %.3f ms", first,
 											  (double) t->reading / 1e6, (double) t->decoding / 1e6, packets ? "flows" : "features",
 											  (double) t->features / 1e6, (double) t->forming / 1e6), es);
 		return;
 	}
 	ExplainOpenGroup("Times", "Times", true, es);
+	if (two_passes)
+		ExplainPropertyFloat("First Pass", "ms", (double) t->first_pass / 1e6, 3, es);
 	ExplainPropertyFloat("Reading", "ms", (double) t->reading / 1e6, 3, es);
 	ExplainPropertyFloat("Decoding", "ms", (double) t->decoding / 1e6, 3, es);
 	ExplainPropertyFloat(what, "ms", (double) t->features / 1e6, 3, es);
@@ -109,12 +131,14 @@ explain_times(const jj_times *t, bool packets, ExplainState *es)
 }
 
 static void
-explain_counts(const jj_scan_state *s, ExplainState *es)
+explain_counts(const jj_scan_state *s, bool two_passes, ExplainState *es)
 {
 	jj_scan_counts sum = jj_scan_now(s);
 
 	for (int i = 1; s->worker_counts != NULL && i < s->participants; i++)
 		jj_scan_counts_add(&sum, &s->worker_counts[i]);
+	if (two_passes)
+		explain_first_pass(&sum.first_pass, es);
 	ExplainPropertyUInteger("Packets Read", NULL, sum.packets, es);
 	explain_skipped(&sum, es);
 	if (sum.truncated != 0 || es->format != EXPLAIN_FORMAT_TEXT)
@@ -123,7 +147,7 @@ explain_counts(const jj_scan_state *s, ExplainState *es)
 		ExplainPropertyUInteger("Packets Not Selected", NULL, sum.unselected, es);
 	ExplainPropertyUInteger("Flows", NULL, sum.flows, es);
 	if (es->timing)
-		explain_times(&sum.times, s->packets, es);
+		explain_times(&sum.times, s->packets, two_passes, es);
 }
 
 void
@@ -133,6 +157,7 @@ jj_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	const CustomScan *scan = (const CustomScan *) node->ss.ps.plan;
 	const int	files = intVal(linitial(scan->custom_private));
 	const double bytes = floatVal(lsecond(scan->custom_private));
+	const bool	two_passes = !s->packets && jj_first_pass_needed(&s->wanted);
 	const int	all = s->packets ? JJ_PACKET_COLUMNS : JJ_FEATURES;
 	List	   *selects = s->selects;
 
@@ -151,6 +176,10 @@ jj_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	}
 	if (!s->packets && (s->n_columns > 0 || es->format != EXPLAIN_FORMAT_TEXT))
 		ExplainPropertyList("Groups", groups_of(&s->wanted), es);
+	if (two_passes && es->format == EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyText("Passes", "2 (the first for the connection graph)", es);
+	else if (!s->packets && es->format != EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyInteger("Passes", NULL, two_passes ? 2 : 1, es);
 	if (anonymizes(s))
 	{
 		ExplainPropertyBool("Anonymized", true, es);
@@ -159,5 +188,5 @@ jj_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	if (selects != NIL)
 		ExplainPropertyText("Flows Selected By", clauses_text(selects, node, ancestors, es), es);
 	if (es->analyze)
-		explain_counts(s, es);
+		explain_counts(s, two_passes, es);
 }

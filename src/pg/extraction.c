@@ -2,7 +2,7 @@
  * Captures through the engine, a step at a time: sources are opened one after
  * the other, frames are fed, flows come out as they end.
  */
-#include "pg/pg.h"
+#include "pg/graph.h"
 
 #include "utils/fmgrprotos.h"
 
@@ -23,6 +23,7 @@ struct jj_extraction
 	const jj_source *source;	/* the one that is read, or NULL */
 	bool		keep_flows;
 	bool		loud;			/* says what is wrong: of shares of the same flows, one does */
+	jj_first_pass *first;		/* NULL: no column needs one */
 	bool		finished;		/* every flow has ended */
 	uint64		unsupported_before; /* packets of unsupported link types before this source */
 	totals		totals;
@@ -33,17 +34,20 @@ struct jj_extraction
 };
 
 static void
-open_engine(jj_call *call, const char *filter, jj_options *options)
+open_engine(jj_extraction *x, const char *filter, jj_call_options *options)
 {
+	jj_call    *call = x->call;
 	jj_error	error = {0};
 
-	if (!pg_strong_random(&options->hash_seed, sizeof(options->hash_seed)))
+	if (!pg_strong_random(&options->engine.hash_seed, sizeof(options->engine.hash_seed)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate a random seed")));
 	if (filter != NULL && jj_filter_open(&call->filter, filter, &call->allocator, &error) != JJ_OK)
 		jj_raise(&error, NULL);
-	if (jj_engine_open(&call->engine, options, call->filter, &call->allocator, &error) != JJ_OK)
+	if (jj_first_pass_needed(&options->engine.features))
+		x->first = jj_first_pass_begin(call, options, &options->engine, x->loud);
+	if (jj_engine_open(&call->engine, &options->engine, call->filter, &call->allocator, &error) != JJ_OK)
 		jj_raise(&error, NULL);
 }
 
@@ -51,7 +55,7 @@ jj_extraction *
 jj_extraction_begin(List *sources, const char *filter, const jj_call_options *options, bool observe)
 {
 	jj_call_options own = *options;
-	jj_call    *call = jj_call_begin(sources);
+	jj_call    *call = jj_call_begin(sources, jj_first_pass_needed(&options->engine.features) ? 2 : 1);
 	jj_extraction *x = MemoryContextAllocZero(call->context, sizeof(jj_extraction));
 
 	x->call = call;
@@ -59,7 +63,7 @@ jj_extraction_begin(List *sources, const char *filter, const jj_call_options *op
 	x->sources = sources;
 	x->keep_flows = own.keep_flows;
 	x->loud = own.engine.share == 0;
-	open_engine(call, filter, &own.engine);
+	open_engine(x, filter, &own);
 	if (observe)
 		jj_engine_observe(call->engine, x->batch.seen);
 	return x;
@@ -69,6 +73,14 @@ const jj_counters *
 jj_extraction_counters(const jj_extraction *x)
 {
 	return jj_engine_counters(x->call->engine);
+}
+
+bool
+jj_extraction_first_pass(const jj_extraction *x, jj_first_pass_counts *counts)
+{
+	if (x->first != NULL)
+		*counts = jj_first_pass_counted(x->first);
+	return x->first != NULL;
 }
 
 uint64
@@ -179,6 +191,8 @@ jj_extraction_row(jj_extraction *x)
 	CHECK_FOR_INTERRUPTS();
 	if (jj_engine_next(x->call->engine, &row, &have, &error) != JJ_OK)
 		jj_raise(&error, NULL);
+	if (x->first != NULL)
+		jj_first_pass_check(x->first);
 	if (!have)
 	{
 		jj_call_rows(x->call, x->rows);
@@ -238,21 +252,39 @@ open_source(jj_extraction *x)
 	info = jj_reader_info_get(x->call->reader);
 	if (info->format != JJ_FORMAT_PCAPNG && !jj_link_supported(info->ifaces[0].link))
 		link_error(source, jj_link_text(info->ifaces[0].link));
+	if (x->first != NULL && !x->keep_flows)
+	{
+		begin = jj_extraction_clock(x);
+		jj_first_pass_source(x->first, x->next - 1);
+		x->times.first_pass += jj_extraction_clock(x) - begin;
+	}
 	if (jj_engine_source(x->call->engine, source->name, !x->keep_flows, &error) != JJ_OK)
 		jj_raise(&error, NULL);
+}
+
+/* The first pass over all sources together. */
+static void
+read_ahead(jj_extraction *x)
+{
+	uint64		begin = jj_extraction_clock(x);
+
+	jj_first_pass_all(x->first, x->sources);
+	x->times.first_pass += jj_extraction_clock(x) - begin;
 }
 
 static void
 close_source(jj_extraction *x)
 {
 	const jj_reader_info *info = jj_reader_info_get(x->call->reader);
+	const uint64 packets = x->first != NULL ? Min(info->packets, jj_first_pass_records(x->first, x->next - 1)) : info->packets;
 	totals	   *t = &x->totals;
+	jj_error	error = {0};
 
-	t->packets += info->packets;
+	t->packets += packets;
 	t->unusable += info->unusable;
 	note_unsupported(info, t);
-	if (info->packets > info->unusable
-		&& jj_extraction_counters(x)->skipped[JJ_SKIP_LINK_TYPE] - x->unsupported_before == info->packets - info->unusable)
+	if (packets > info->unusable
+		&& jj_extraction_counters(x)->skipped[JJ_SKIP_LINK_TYPE] - x->unsupported_before == packets - info->unusable)
 	{
 		totals		own = {0};
 
@@ -260,9 +292,12 @@ close_source(jj_extraction *x)
 		if (own.unsupported != NULL)
 			link_error(x->source, own.unsupported);
 	}
-	x->batch.last = info->packets;
+	x->batch.last = packets;
 	jj_call_close(x->call, x->loud);
 	x->source = NULL;
+	/* the next source's graph takes the place of this one's */
+	if (x->first != NULL && !x->keep_flows && jj_engine_finish(x->call->engine, &error) != JJ_OK)
+		jj_raise(&error, NULL);
 }
 
 /* Say which packets gave no flow, and why there are no rows if there are none. */
@@ -322,6 +357,22 @@ report(const jj_extraction *x)
 				(errmsg(UINT64_FORMAT " of " UINT64_FORMAT " packets in %s gave no flow: %s", skipped, t->packets, where, reasons.data)));
 }
 
+/* The next frames of the source, those that a first pass has seen, too. */
+static uint32
+next_frames(jj_extraction *x)
+{
+	uint32		n = jj_call_next(x->call, x->batch.frames, JJ_BATCH);
+
+	if (likely(x->first == NULL))
+		return n;
+	/* what has been appended since then */
+	while (n > 0 && x->batch.frames[n - 1].index > jj_first_pass_records(x->first, x->next - 1))
+		n--;
+	if (n == 0)
+		jj_first_pass_compare(x->first, x->next - 1, jj_reader_info_get(x->call->reader)->packets);
+	return n;
+}
+
 bool
 jj_extraction_step(jj_extraction *x)
 {
@@ -335,7 +386,7 @@ jj_extraction_step(jj_extraction *x)
 	{
 		uint64		begin = jj_extraction_clock(x);
 
-		x->batch.n = jj_call_next(x->call, x->batch.frames, JJ_BATCH);
+		x->batch.n = next_frames(x);
 		x->times.reading += jj_extraction_clock(x) - begin;
 		if (x->batch.n == 0)
 			close_source(x);
@@ -347,7 +398,11 @@ jj_extraction_step(jj_extraction *x)
 		}
 	}
 	else if (x->next < list_length(x->sources))
+	{
+		if (x->first != NULL && x->keep_flows && x->next == 0)
+			read_ahead(x);
 		open_source(x);
+	}
 	else if (!x->finished)
 	{
 		if (jj_engine_finish(x->call->engine, &error) != JJ_OK)

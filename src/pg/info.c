@@ -2,7 +2,7 @@
  * What can be asked about captures and about the extension: jj_pcap_info,
  * jj_features, jj_settings, jj_status.
  */
-#include "pg/pg.h"
+#include "pg/graph.h"
 
 #include <lz4.h>
 #include <openssl/crypto.h>
@@ -245,7 +245,7 @@ pcap_info(FunctionCallInfo fcinfo, List *sources)
 
 	InitMaterializedSRF(fcinfo, 0);
 	rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	call = jj_call_begin(sources);
+	call = jj_call_begin(sources, 1);
 	foreach(cell, sources)
 	{
 		const jj_source *source = lfirst(cell);
@@ -453,6 +453,7 @@ jj_status(PG_FUNCTION_ARGS)
 	put_status(rsinfo, "zlib", zlibVersion());
 	put_status(rsinfo, "zstd", ZSTD_versionString());
 	put_status(rsinfo, "lz4", LZ4_versionString());
+	put_status(rsinfo, "graph module", jj_graph_installed() ? JJ_GRAPH_MODULE DLSUFFIX : "not installed");
 	put_status(rsinfo, "link types", link_types());
 	put_status(rsinfo, "columns", psprintf("%d", JJ_FEATURES));
 	put_status(rsinfo, "groups built", groups_built());

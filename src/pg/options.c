@@ -21,6 +21,7 @@ static bool check_flow_timeout(char **text, void **extra, GucSource source);
 static bool check_active_timeout(char **text, void **extra, GucSource source);
 static bool check_sampling_seed(char **text, void **extra, GucSource source);
 static bool check_salt(char **text, void **extra, GucSource source);
+static bool check_max_betweenness(char **text, void **extra, GucSource source);
 static bool check_features(char **text, void **extra, GucSource source);
 
 /* of settings that are strings */
@@ -29,6 +30,7 @@ static const GucStringCheckHook check_hook[JJ_OPTIONS] = {
 	[JJ_O_ACTIVE_TIMEOUT] = check_active_timeout,
 	[JJ_O_SAMPLING_SEED] = check_sampling_seed,
 	[JJ_O_ANONYMIZATION_SALT] = check_salt,
+	[JJ_O_CONNECTION_MAX_BETWEENNESS] = check_max_betweenness,
 	[JJ_O_FEATURES] = check_features,
 };
 
@@ -129,6 +131,7 @@ CHECK_HOOK(check_flow_timeout, JJ_O_FLOW_TIMEOUT)
 CHECK_HOOK(check_active_timeout, JJ_O_ACTIVE_TIMEOUT)
 CHECK_HOOK(check_sampling_seed, JJ_O_SAMPLING_SEED)
 CHECK_HOOK(check_salt, JJ_O_ANONYMIZATION_SALT)
+CHECK_HOOK(check_max_betweenness, JJ_O_CONNECTION_MAX_BETWEENNESS)
 CHECK_HOOK(check_features, JJ_O_FEATURES)
 
 /* The labels of an option as a setting wants them. */

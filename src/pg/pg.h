@@ -103,8 +103,10 @@ typedef struct jj_call
 	jj_reader  *reader;
 	jj_filter  *filter;
 	jj_engine  *engine;
+	jj_engine  *first;			/* of a first pass, while that lasts */
 	int			fd;				/* -1 if none is open */
 	const jj_source *source;	/* the one that is open */
+	int			passes;			/* how often each source is read */
 	int64		bytes_before;	/* size of the sources read so far */
 	List	   *warnings;		/* of the sources closed so far: char *, in the server's encoding */
 	bool		reports_progress;
@@ -114,7 +116,8 @@ typedef struct jj_call
 /* Memory of a context; NULL where there is none, never an error. */
 extern jj_allocator jj_context_allocator(MemoryContext context);
 
-extern jj_call *jj_call_begin(List *sources);
+/* passes: how often each source will be read. */
+extern jj_call *jj_call_begin(List *sources, int passes);
 extern void jj_call_end(jj_call *call);
 
 /* Open a source for reading. A file that can't be read or is no capture is an error. */
@@ -123,11 +126,17 @@ extern void jj_call_open(jj_call *call, const jj_source *source);
 /* The next frames, 0 at the end; checks for interrupts and reports progress. */
 extern uint32 jj_call_next(jj_call *call, jj_frame *frames, uint32 max);
 
+/* Go back to the beginning of the open source, whatever has become of its path. */
+extern void jj_call_rewind(jj_call *call);
+
 /* Show progress as that of a table. */
 extern void jj_call_target(jj_call *call, List *sources, Oid relid);
 
 /* Close the source. Its warnings are kept, and raised if loud. */
 extern void jj_call_close(jj_call *call, bool loud);
+
+/* Close a source that will be read again: its warnings come then. */
+extern void jj_call_leave(jj_call *call);
 extern void jj_call_rows(jj_call *call, int64 rows);
 
 /* Raise an engine error, about a source or NULL. */
@@ -201,9 +210,15 @@ extern List *jj_extraction_warnings(const jj_extraction *x);
 /* Packet records so far that name an interface that is not described; the counters' frames are without them. */
 extern uint64 jj_extraction_unusable(const jj_extraction *x);
 
+struct jj_first_pass_counts;
+
+/* Whether there is a first pass (graph.h), and what it has done so far. */
+extern bool jj_extraction_first_pass(const jj_extraction *x, struct jj_first_pass_counts *counts);
+
 /* What an extraction has spent its time on, in ns. */
 typedef struct jj_times
 {
+	uint64		first_pass;		/* with what is computed of the connection graph */
 	uint64		reading;
 	uint64		decoding;
 	uint64		features;		/* with finding flows */

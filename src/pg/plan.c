@@ -226,14 +226,16 @@ needed_columns(RelOptInfo *rel, Index rti)
 	return own;
 }
 
+/* How many groups the columns are of, and whether they need the connection graph. */
 static int
-count_groups(Oid type, List *columns)
+count_groups(Oid type, List *columns, bool *graph)
 {
 	bool		seen[JJ_GROUPS] = {false};
 	int			column[JJ_FEATURES];
 	int			n = 0;
 	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
 
+	*graph = false;
 	jj_row_map(desc, column);
 	ReleaseTupleDesc(desc);
 	for (int f = 0; f < JJ_FEATURES; f++)
@@ -243,6 +245,7 @@ count_groups(Oid type, List *columns)
 		if (column[f] < 0 || seen[group] || !(list_member_int(columns, column[f] + 1) || list_member_int(columns, 0)))
 			continue;
 		seen[group] = true;
+		*graph = *graph || group == JJ_G_connection;
 		n += jj_group_implemented((jj_group) group);
 	}
 	return n;
@@ -268,12 +271,12 @@ make_path(RelOptInfo *rel, FuncExpr *call, const estimate *e)
 }
 
 static void
-set_costs(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, Cost cost)
+set_costs(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, Cost first, Cost cost)
 {
 	QualCost	per_row;
 
 	cost_qual_eval(&per_row, rel->baserestrictinfo, root);
-	path->path.startup_cost = per_row.startup + rel->reltarget->cost.startup;
+	path->path.startup_cost = per_row.startup + rel->reltarget->cost.startup + first;
 	path->path.total_cost = path->path.startup_cost + cost + (per_row.per_tuple + cpu_tuple_cost) * rel->tuples
 		+ rel->reltarget->cost.per_tuple * path->path.rows;
 }
@@ -287,6 +290,8 @@ add_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	estimate	e;
 	CustomPath *path;
 	ListCell   *cell;
+	bool		graph = false;
+	Cost		first = 0;
 	Cost		cost;
 
 	/*
@@ -302,9 +307,15 @@ add_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 		if (lfirst_int(cell) < 0)
 			return;
 	e = estimate_captures(call);
-	cost = estimate_cost(&e, packets ? 0 : count_groups(call->funcresulttype, columns));
+	cost = estimate_cost(&e, packets ? 0 : count_groups(call->funcresulttype, columns, &graph));
+	if (graph)
+	{
+		/* rows come out once the first pass over the first file is done */
+		first = estimate_cost(&e, 1) / Max(e.files, 1);
+		cost += estimate_cost(&e, 1) - first;
+	}
 	path = make_path(rel, call, &e);
-	set_costs(root, rel, path, cost);
+	set_costs(root, rel, path, first, cost);
 	rel->pathlist = NIL;
 	add_path(rel, (Path *) path);
 
@@ -321,7 +332,7 @@ add_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 			path->path.parallel_aware = true;
 			path->path.parallel_workers = workers;
 			path->path.rows = clamp_row_est(path->path.rows / share);
-			set_costs(root, rel, path, cost / share);
+			set_costs(root, rel, path, first, cost / share);
 			add_partial_path(rel, (Path *) path);
 		}
 	}

@@ -273,6 +273,11 @@ jj_scan_counts_add(jj_scan_counts *to, const jj_scan_counts *from)
 	to->truncated += from->truncated;
 	to->unselected += from->unselected;
 	to->flows += from->flows;
+	to->first_pass.packets += from->first_pass.packets;
+	to->first_pass.flows += from->first_pass.flows;
+	to->first_pass.nodes += from->first_pass.nodes;
+	to->first_pass.edges += from->first_pass.edges;
+	to->times.first_pass += from->times.first_pass;
 	to->times.reading += from->times.reading;
 	to->times.decoding += from->times.decoding;
 	to->times.features += from->times.features;
@@ -294,12 +299,13 @@ jj_scan_now(const jj_scan_state *s)
 			.times = jj_extraction_times(s->extraction),
 		};
 
-		/* of shares, each reads the same packets */
+		/* of shares, each reads the same packets, and makes the same graph */
 		if (s->options.engine.shares < 2 || s->options.engine.share == 0)
 		{
 			unit.unusable = jj_extraction_unusable(s->extraction);
 			unit.packets = c->frames + unit.unusable;
 			memcpy(unit.skipped, c->skipped, sizeof(unit.skipped));
+			(void) jj_extraction_first_pass(s->extraction, &unit.first_pass);
 		}
 		jj_scan_counts_add(&now, &unit);
 	}

@@ -19,6 +19,7 @@
 #include "nodes/extensible.h"
 
 #include "flow/select.h"
+#include "pg/graph.h"
 
 /* What scans have done, of all their units. */
 typedef struct jj_scan_counts
@@ -29,6 +30,7 @@ typedef struct jj_scan_counts
 	uint64		truncated;		/* packets of flows that were not captured to their end */
 	uint64		unselected;		/* packets of flows that don't meet the conditions */
 	uint64		flows;			/* that have ended */
+	jj_first_pass_counts first_pass;
 	jj_times	times;
 } jj_scan_counts;
 

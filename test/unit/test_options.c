@@ -54,6 +54,12 @@ test_values(void)
 	ok(set("continue", "Y") && c.keep_flows && set("continue", "of") && !c.keep_flows, "truth");
 	ok(set("features", " tls , src_ip") && jj_set_has(&c.engine.features, JJ_F_src_ip) && jj_set_has(&c.engine.features, JJ_F_ja4)
 	   && !jj_set_has(&c.engine.features, JJ_F_dst_ip), "columns");
+	ok(set("features", "all, -connection,-src_ip") && jj_set_has(&c.engine.features, JJ_F_ja4) && !jj_set_has(&c.engine.features, JJ_F_src_ip)
+	   && !jj_set_has(&c.engine.features, JJ_F_conn_src_community), "all but some");
+	ok(set("features", "-tls") && jj_set_has(&c.engine.features, JJ_F_src_ip) && !jj_set_has(&c.engine.features, JJ_F_ja4), "a list that begins with - begins with all");
+	ok(set("connection_use_ports", "on") && c.connection.use_ports && set("connection_max_nodes", "7") && c.connection.max_nodes == 7
+	   && set("connection_max_edges", "8") && c.connection.max_edges == 8 && set("connection_max_betweenness", "99999999999")
+	   && c.connection.max_betweenness == UINT64_C(99999999999), "the connection graph");
 }
 
 static void
@@ -92,6 +98,9 @@ test_errors(void)
 	ok(!set("xyzzy", "1") && strncmp(hint.text, "Valid options are ", 18) == 0, "or none");
 	ok(!set("features", "tls,,ssh"), "an empty name of a column");
 	is_text(message.text, "there is no column, group or profile \"\" for option \"features\"", "is named");
+	ok(!set("features", "all,-src_ipp"), "a column that does not exist can't be left out");
+	is_text(message.text, "there is no column, group or profile \"-src_ipp\" for option \"features\"", "and is named");
+	ok(!set("connection_max_nodes", "0") && !set("connection_max_edges", "1000000001"), "limits of the connection graph have limits");
 	ok(!set("features", "src_ipp"), "a column that does not exist");
 	ok(strncmp(hint.text, "Perhaps you meant \"src_ip\". Profiles are all, ", 46) == 0
 	   && strstr(hint.text, "; jj-sensor --features lists the columns.") != NULL, "with the one that is near");
