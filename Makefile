@@ -38,7 +38,13 @@ IGRAPH_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags igraph 2>
 IGRAPH_LIBS := $(shell pkg-config --libs igraph 2>/dev/null)
 
 DATA_built = sql/joyfuljay--$(EXTVERSION).sql
-EXTRA_CLEAN = build $(DATA_built) $(GRAPH_SRCS:.c=.o) joyfuljay_graph.so
+EXTRA_CLEAN = build $(DATA_built) $(GRAPH_SRCS:.c=.o) joyfuljay_graph.so $(SENSOR_OBJS)
+
+# libseccomp is for jj-sensor alone; without it, the program says that it does not limit its system calls
+SECCOMP_CFLAGS := $(shell pkg-config --exists libseccomp 2>/dev/null && echo -DJJ_HAVE_SECCOMP `pkg-config --cflags libseccomp`)
+SECCOMP_LIBS := $(shell pkg-config --libs libseccomp 2>/dev/null)
+SENSOR_OBJS = $(SENSOR_SRCS:.c=.o)
+SCRIPTS_built = jj-sensor
 
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test
@@ -98,7 +104,11 @@ features-check: build/generate
 	build/generate markdown | diff FEATURES.md -
 
 # a changed header makes every object again
-$(OBJS): $(SRC_HEADERS)
+$(OBJS) $(SENSOR_OBJS): $(SRC_HEADERS)
+
+$(SENSOR_OBJS): override CPPFLAGS += $(SECCOMP_CFLAGS)
+jj-sensor: $(SENSOR_OBJS) $(ENGINE_OBJS)
+	$(CC) $(CFLAGS) -o $@ $(SENSOR_OBJS) $(ENGINE_OBJS) $(LDFLAGS) $(ENGINE_LIBS) $(SECCOMP_LIBS) -lm
 
 # calls between parts of the engine need no detour through the linkage table
 $(ENGINE_OBJS): override CFLAGS += -fvisibility=hidden

@@ -64,6 +64,7 @@ look()
 	has_library zlib || lack zlib zlib1g-dev
 	has_library libzstd || lack libzstd libzstd-dev
 	has_library liblz4 || lack liblz4 liblz4-dev
+	has_library libseccomp || lack libseccomp libseccomp-dev
 
 	# the graph module is built if igraph is there
 	optional=

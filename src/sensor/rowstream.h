@@ -91,6 +91,9 @@ typedef struct jj_rowstream_writer
 extern void jj_rowstream_writer_init(jj_rowstream_writer *w, const jj_allocator *a);
 extern void jj_rowstream_writer_free(jj_rowstream_writer *w);
 
+/* Room for n more bytes behind the used ones, which do not count as used yet; NULL without memory. */
+extern uint8_t *jj_rowstream_room(jj_rowstream_writer *w, size_t n);
+
 /* The first n bytes have been sent; forget them. */
 extern void jj_rowstream_sent(jj_rowstream_writer *w, size_t n);
 

@@ -66,9 +66,8 @@ jj_rowstream_sent(jj_rowstream_writer *w, size_t n)
 	w->used -= n;
 }
 
-/* Room for n more bytes, not yet counted as used; NULL without memory. */
-static uint8_t *
-room(jj_rowstream_writer *w, size_t n)
+uint8_t *
+jj_rowstream_room(jj_rowstream_writer *w, size_t n)
 {
 	if (w->size - w->used < n || w->bytes == NULL)
 	{
@@ -89,7 +88,7 @@ room(jj_rowstream_writer *w, size_t n)
 static bool
 put_bytes(jj_rowstream_writer *w, const void *bytes, size_t n)
 {
-	uint8_t    *to = room(w, n);
+	uint8_t    *to = jj_rowstream_room(w, n);
 
 	if (to == NULL)
 		return false;
@@ -102,7 +101,7 @@ put_bytes(jj_rowstream_writer *w, const void *bytes, size_t n)
 static bool
 put_fixed(jj_rowstream_writer *w, uint64_t v, unsigned size)
 {
-	uint8_t    *to = room(w, size);
+	uint8_t    *to = jj_rowstream_room(w, size);
 
 	if (to == NULL)
 		return false;
@@ -114,7 +113,7 @@ put_fixed(jj_rowstream_writer *w, uint64_t v, unsigned size)
 static bool
 put_varint(jj_rowstream_writer *w, uint64_t v)
 {
-	uint8_t    *to = room(w, 10);
+	uint8_t    *to = jj_rowstream_room(w, 10);
 
 	if (to == NULL)
 		return false;
@@ -155,7 +154,7 @@ text_size(const char *text)
 static bool
 put_set(jj_rowstream_writer *w, const jj_feature_set *s)
 {
-	uint8_t    *to = room(w, JJ_ROWSTREAM_BITS);
+	uint8_t    *to = jj_rowstream_room(w, JJ_ROWSTREAM_BITS);
 
 	if (to == NULL)
 		return false;
@@ -215,7 +214,7 @@ put_array(jj_rowstream_writer *w, jj_type type, const uint8_t *bytes, uint32_t s
 	const unsigned width = jj_array_width(type);
 	uint8_t    *to;
 
-	if (!put_varint(w, size) || (to = room(w, size)) == NULL)
+	if (!put_varint(w, size) || (to = jj_rowstream_room(w, size)) == NULL)
 		return false;
 	if (width != 0)
 		for (uint32_t i = 0; i < size; i += width)
