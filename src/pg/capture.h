@@ -37,6 +37,9 @@ typedef struct jj_capture_options
 /* The settings, changed by the given options (a jsonb object). Errors as jj_options_from_jsonb. */
 extern void jj_capture_options_from_jsonb(jj_capture_options *o, Jsonb *options);
 
+/* The option for which packets must be handled in the worker, NULL if there is none. */
+extern const char *jj_capture_needs_worker(const jj_capture_options *o);
+
 /* A row of joyfuljay.capture; palloc'd strings in the server's encoding. */
 typedef struct jj_capture_row
 {

@@ -233,6 +233,12 @@ check_names(Jsonb *rest)
 	}
 }
 
+const char *
+jj_capture_needs_worker(const jj_capture_options *o)
+{
+	return o->save_pcap != NULL ? "save_pcap" : o->call.engine.anonymize ? "anonymize_ips" : NULL;
+}
+
 void
 jj_capture_options_from_jsonb(jj_capture_options *c, Jsonb *options)
 {
@@ -261,4 +267,9 @@ jj_capture_options_from_jsonb(jj_capture_options *c, Jsonb *options)
 	if (c->call.engine.active_timeout == JJ_INFINITE
 		&& getKeyJsonValueFromContainer(&c->rest->root, "active_timeout", (int) strlen("active_timeout"), &value) == NULL)
 		c->call.engine.active_timeout = LIVE_ACTIVE_TIMEOUT;
+	if (c->isolation == JJ_ISOLATION_SENSOR && jj_capture_needs_worker(c) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("option \"%s\" does not work with isolation \"sensor\"", jj_capture_needs_worker(c)),
+				 errdetail("Files and keys are the worker's, and the sensor has none of its privileges.")));
 }

@@ -27,6 +27,7 @@ struct jj_feed
 {
 	const jj_feed_request *request;
 	const char *how;			/* worker or sensor */
+	bool		ready;			/* the interface is open */
 	int			fd;				/* becomes readable when there is something to pump */
 	uint64		count[JJ_COUNTS];	/* since it was opened, what is known of the source and its flows; the others stay 0 */
 	jj_error	error;			/* of the failure that ended it */
@@ -43,8 +44,9 @@ struct jj_feed
 	void		(*close) (jj_feed *feed);
 };
 
-/* NULL and *error filled in if the interface can't be opened. In the current memory context. */
+/* NULL and *error filled in if the interface can't be opened, or the program not started. In the current memory context. */
 extern jj_feed *jj_feed_direct(const jj_feed_request *request, jj_error *error);
+extern jj_feed *jj_feed_sensor(const jj_feed_request *request, jj_error *error);
 
 /* As the option isolation says. */
 extern jj_feed *jj_feed_open(const jj_feed_request *request, jj_error *error);

@@ -175,7 +175,7 @@ jj_feed_direct(const jj_feed_request *r, jj_error *error)
 
 	d->context = context;
 	d->allocator = jj_context_allocator(context);
-	d->feed = (jj_feed) {.request = r, .how = "worker", .pump = pump, .tick = tick, .finish = finish, .close = close_direct};
+	d->feed = (jj_feed) {.request = r, .how = "worker", .ready = true, .pump = pump, .tick = tick, .finish = finish, .close = close_direct};
 	d->callback.func = close_all;
 	d->callback.arg = d;
 	MemoryContextRegisterResetCallback(context, &d->callback);
@@ -201,8 +201,12 @@ jj_feed_direct(const jj_feed_request *r, jj_error *error)
 jj_feed *
 jj_feed_open(const jj_feed_request *r, jj_error *error)
 {
-	if (r->options->isolation != JJ_ISOLATION_SENSOR)
-		return jj_feed_direct(r, error);
-	(void) jj_fail(error, JJ_ERR_IO, "jj-sensor is not part of this version");
-	return NULL;
+	jj_feed    *feed;
+
+	if (r->options->isolation == JJ_ISOLATION_SENSOR)
+		return jj_feed_sensor(r, error);
+	feed = jj_feed_direct(r, error);
+	if (feed != NULL || error->code != JJ_ERR_PERMISSION || r->options->isolation == JJ_ISOLATION_WORKER || jj_capture_needs_worker(r->options) != NULL)
+		return feed;
+	return jj_feed_sensor(r, error);
 }

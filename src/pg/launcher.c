@@ -191,22 +191,21 @@ jj_launcher_wake(void)
 
 /* ---- looking into shared catalogs */
 
-/* Whether the database is there; *name its name, palloc'd, if asked for. */
 static bool
-database_exists(Oid database, char **name)
+database_exists(Oid database)
 {
-	char	   *found = get_database_name(database);
-
-	if (name != NULL)
-		*name = found;
-	return found != NULL;
+	return SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database));
 }
 
-/* OIDs of the databases that one can connect to. */
+/*
+ * OIDs of the databases that one can connect to: of all, or of those in a list
+ * of names. The names that are found are removed from the list. Scans the
+ * table as it lies: without a database there are no system caches by name.
+ */
 static List *
-all_databases(void)
+find_databases(List **names)
 {
-	List	   *list = NIL;
+	List	   *found = NIL;
 	Relation	r = table_open(DatabaseRelationId, AccessShareLock);
 	TableScanDesc scan = table_beginscan_catalog(r, 0, NULL);
 	HeapTuple	tuple;
@@ -214,13 +213,27 @@ all_databases(void)
 	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
 	{
 		Form_pg_database d = (Form_pg_database) GETSTRUCT(tuple);
+		ListCell   *cell;
 
-		if (d->datallowconn && !d->datistemplate)
-			list = lappend_oid(list, d->oid);
+		if (!d->datallowconn)
+			continue;
+		if (names == NULL)
+		{
+			if (!d->datistemplate)
+				found = lappend_oid(found, d->oid);
+			continue;
+		}
+		foreach(cell, *names)
+		{
+			if (strcmp(lfirst(cell), NameStr(d->datname)) != 0)
+				continue;
+			found = lappend_oid(found, d->oid);
+			*names = foreach_delete_current(*names, cell);
+		}
 	}
 	table_endscan(scan);
 	table_close(r, AccessShareLock);
-	return list;
+	return found;
 }
 
 /* ---- what is enabled in a database */
@@ -251,30 +264,21 @@ start_reading(Oid database, bool all)
 }
 
 static void
-read_databases(bool all_of_listed)
+read_databases(bool listed)
 {
+	List	   *names = NIL;
 	ListCell   *cell;
 
 	StartTransactionCommand();
-	if (all_of_listed)
-	{
-		foreach(cell, listed_databases())
-		{
-			Oid			database = get_database_oid(lfirst(cell), true);
-
-			if (OidIsValid(database))
-				start_reading(database, true);
-			else
-				ereport(WARNING,
-						(errcode(ERRCODE_UNDEFINED_DATABASE),
-						 errmsg("database \"%s\" of setting \"joyfuljay.databases\" does not exist", (char *) lfirst(cell))));
-		}
-	}
-	else
-	{
-		foreach(cell, all_databases())
-			start_reading(lfirst_oid(cell), false);
-	}
+	(void) GetTransactionSnapshot();
+	if (listed)
+		names = listed_databases();
+	foreach(cell, find_databases(listed ? &names : NULL))
+		start_reading(lfirst_oid(cell), listed);
+	foreach(cell, names)
+		ereport(WARNING,
+				(errcode(ERRCODE_UNDEFINED_DATABASE),
+				 errmsg("there is no database \"%s\" to connect to, which is in setting \"joyfuljay.databases\"", (char *) lfirst(cell))));
 	CommitTransactionCommand();
 }
 
@@ -413,7 +417,7 @@ look_after(jj_workers *w)
 			continue;
 
 		StartTransactionCommand();
-		exists = database_exists(copy.database, NULL);
+		exists = database_exists(copy.database);
 		if (exists && !SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(copy.role)))
 		{
 			ereport(LOG,

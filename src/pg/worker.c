@@ -32,6 +32,7 @@
 #define SECOND_MS 1000
 #define SHORTEST_PAUSE 200		/* ms after a failure */
 #define LONGEST_PAUSE 5000
+#define LASTING 10000			/* ms after which a feed that fails has been a good one */
 #define LOCK_PAUSE 100			/* ms after a lock that is held */
 #define REJECT_PAUSE 10
 #define LAST_WRITES 5000		/* ms for the rows that are left at the end */
@@ -54,7 +55,9 @@ typedef struct capture
 	jj_feed_request request;
 	jj_feed    *feed;			/* NULL: it is to be opened at open_at */
 	bool		fed;			/* there was one before */
+	bool		reading;		/* the feed is ready, and the status says so */
 	TimestampTz open_at;
+	TimestampTz opened;
 	int			open_pause;
 	uint64		base[JJ_COUNTS];	/* counts of the feeds before this one */
 	TimestampTz next_second;
@@ -181,6 +184,7 @@ close_feed(capture *c)
 		c->base[i] += c->feed->count[i];
 	c->feed->close(c->feed);
 	c->feed = NULL;
+	c->reading = false;
 	show_counts(c);
 	make_events(c);
 }
@@ -207,12 +211,19 @@ open_feed(capture *c)
 		c->open_at = after(c->open_pause);
 		return;
 	}
-	c->open_pause = 0;
+	c->opened = GetCurrentTimestamp();
+	strlcpy(c->slot->how, c->feed->how, sizeof(c->slot->how));
+	make_events(c);
+}
+
+/* The feed has the interface open. */
+static void
+feed_is_ready(capture *c)
+{
+	c->reading = true;
 	if (c->fed)
 		add_count(c, JJ_COUNT_GAPS, 1);
 	c->fed = true;
-	strlcpy(c->slot->how, c->feed->how, sizeof(c->slot->how));
-	make_events(c);
 	jj_worker_set_state(c->slot, c->write_fails ? JJ_WORKER_RETRYING : JJ_WORKER_RUNNING);
 }
 
@@ -224,7 +235,10 @@ lose_feed(capture *c)
 	c->feed->finish(c->feed, 0);
 	close_feed(c);
 	jj_worker_set_state(c->slot, JJ_WORKER_RETRYING);
-	c->open_pause = SHORTEST_PAUSE;
+	if (c->open_pause == 0 || TimestampDifferenceExceeds(c->opened, GetCurrentTimestamp(), LASTING))
+		c->open_pause = SHORTEST_PAUSE;
+	else
+		c->open_pause = Min(c->open_pause * 2, LONGEST_PAUSE);
 	c->open_at = after(c->open_pause);
 }
 
@@ -406,7 +420,7 @@ write_batch(capture *c)
 		c->batch = Min(Max(c->batch * 2, 16), (uint64) c->options.batch_rows);
 		c->write_pause = 0;
 		c->write_fails = false;
-		if (c->feed != NULL)
+		if (c->reading)
 			jj_worker_set_state(c->slot, JJ_WORKER_RUNNING);
 		(void) pgstat_report_stat(false);
 	}
@@ -635,6 +649,8 @@ run_capture(capture *c)
 		if (c->feed == NULL && now >= c->open_at)
 			open_feed(c);
 		more = read_feed(c, PUMP);
+		if (c->feed != NULL && c->feed->ready && !c->reading)
+			feed_is_ready(c);
 		if (c->feed != NULL && c->feed->error.code != JJ_OK)
 			lose_feed(c);
 		now = GetCurrentTimestamp();
