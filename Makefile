@@ -145,7 +145,7 @@ $(eval $(call engine,fuzz,$$(FUZZ_CC),-O1 $$(SANITIZE) -fsanitize=fuzzer-no-link
 UNIT_PROGRAMS = $(UNIT_TESTS:%=build/san/%)
 REPLAY_PROGRAMS = $(FUZZERS:%=build/san/replay_%)
 FUZZ_PROGRAMS = $(FUZZERS:%=build/fuzz/fuzz_%)
-BENCH_PROGRAMS = build/bench/jj-generate build/bench/jj-bench
+BENCH_PROGRAMS = build/bench/jj-generate build/bench/jj-bench build/bench/jj-send
 
 $(UNIT_PROGRAMS): build/san/%: build/san/test/unit/%.o build/san/engine.a
 	$(CC) $(SANITIZE) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(UNIT_LIBS) $(ENGINE_LIBS) -lm
@@ -166,6 +166,9 @@ build/bench/jj-generate: build/bench/bench/generate.o
 	$(CC) -o $@ $^
 
 build/bench/jj-bench: build/bench/bench/bench.o build/bench/engine.a
+	$(CC) -o $@ $^ $(ENGINE_LIBS) -lm
+
+build/bench/jj-send: build/bench/bench/send.o build/bench/engine.a
 	$(CC) -o $@ $^ $(ENGINE_LIBS) -lm
 
 -include $(wildcard build/*/test/*/*.d build/bench/bench/*.d build/san/src/analysis/igraph/*.d)
