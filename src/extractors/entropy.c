@@ -161,14 +161,16 @@ make_logs(jj_work *w)
 	return true;
 }
 
-/* What the columns are made of: sums over the counts of all 256 byte values. Integers, so that no order matters. */
+/* What the columns of a direction, or of both, are made of: sums over the counts of all 256 byte values. Integers, so that no order matters. */
 typedef struct byte_sums
 {
 	uint32_t	n;				/* bytes */
+	int64_t		logs;			/* of c log2 c */
+
+	/* only of both */
 	uint32_t	printable;
 	uint32_t	null;
 	uint32_t	high;
-	int64_t		logs;			/* of c log2 c */
 	uint64_t	squares;
 } byte_sums;
 
@@ -192,7 +194,56 @@ sum_counts(byte_sums *s, const uint32_t count[256], const jj_work *w)
 	s->null = count[0];
 }
 
+static void
+sum_any(const entropy_state *state, byte_sums sums[3], const jj_work *w)
+{
+	uint32_t	count[3][256] = {{0}};
+
+	for (int d = 0; d < 2; d++)
+		for (uint32_t i = 0; i < state->used[d]; i++)
+			count[d][state->byte[d][i]]++;
+	for (int i = 0; i < 256; i++)
+		count[2][i] = count[0][i] + count[1][i];
+	for (int i = 0; i < 3; i++)
+		sum_counts(&sums[i], count[i], w);
+}
+
+/*
+ * The same of at most 256 bytes in each direction, where no value comes more
+ * than 127 times in one: counts are bytes then, of which compilers take many
+ * at once. Of few bytes the sum is kept up while they are counted.
+ */
+#define FEW 96					/* bytes */
 #define RARE 8					/* a power of two; most counts of bytes that look random are below */
+
+static void
+count_bytes(uint8_t count[256], const uint8_t *byte, uint32_t n)
+{
+	for (; n >= 4; n -= 4, byte += 4)
+	{
+		count[byte[0]]++;
+		count[byte[1]]++;
+		count[byte[2]]++;
+		count[byte[3]]++;
+	}
+	for (; n > 0; n--)
+		count[*byte++]++;
+}
+
+/* Count bytes on top of others; by how much the sum of c log2 c grows. */
+static int64_t
+count_few(uint8_t count[256], const uint8_t *byte, uint32_t n, const jj_work *w)
+{
+	int64_t		logs = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		const int64_t *log = w->entropy_log + count[byte[i]]++;
+
+		logs += log[1] - log[0];
+	}
+	return logs;
+}
 
 /* How many byte values have each count from 1 to RARE - 1; a half of all values at a time, so that 8 bits are enough. */
 static void
@@ -219,27 +270,19 @@ count_values(const uint8_t count[256], uint32_t values[RARE])
 	}
 }
 
-/*
- * The same of n bytes, of which no value came 256 times, whose counts are
- * bytes themselves: compilers take many of them at once.
- */
-static void
-sum_small_counts(byte_sums *s, const uint8_t count[256], uint32_t n, const jj_work *w)
+/* The sum of c log2 c over the counts of n bytes. */
+static int64_t
+sum_logs(const uint8_t count[256], uint32_t n, const jj_work *w)
 {
 	uint32_t	values[RARE];
 	uint32_t	left = n;		/* bytes whose values have not been met */
-	uint16_t	printable = 0;
-	uint16_t	high = 0;
+	int64_t		logs = 0;
 
-	s->n = n;
-	s->logs = 0;
-	s->squares = 0;
 	count_values(count, values);
 	for (uint32_t c = 1; c < RARE; c++)
 	{
 		left -= values[c] * c;
-		s->logs += values[c] * w->entropy_log[c];
-		s->squares += values[c] * c * c;
+		logs += values[c] * w->entropy_log[c];
 	}
 	for (int i = 0; left > 0 && i < 256; i += 8)
 	{
@@ -252,10 +295,20 @@ sum_small_counts(byte_sums *s, const uint8_t count[256], uint32_t n, const jj_wo
 			if (count[k] >= RARE)
 			{
 				left -= count[k];
-				s->logs += w->entropy_log[count[k]];
-				s->squares += (uint32_t) count[k] * count[k];
+				logs += w->entropy_log[count[k]];
 			}
 	}
+	return logs;
+}
+
+/* What both directions need beside it. The squares only matter from 256 bytes on. */
+static void
+sum_classes(byte_sums *s, const uint8_t count[256])
+{
+	uint16_t	printable = 0;
+	uint16_t	high = 0;
+	uint32_t	squares = 0;
+
 	for (int i = 0x20; i < 0x80; i++)
 		printable += count[i];
 	for (int i = 0x80; i < 256; i++)
@@ -263,6 +316,13 @@ sum_small_counts(byte_sums *s, const uint8_t count[256], uint32_t n, const jj_wo
 	s->printable = printable + count['\t'] + count['\n'] + count['\r'] - count[0x7f];
 	s->high = high;
 	s->null = count[0];
+	for (int i = 0; s->n >= 256 && i < 256; i++)
+	{
+		uint16_t	square = (uint16_t) (count[i] * count[i]);
+
+		squares += square;
+	}
+	s->squares = squares;
 }
 
 static bool
@@ -275,54 +335,48 @@ any_above_127(const uint8_t count[256])
 	return all > 127;
 }
 
-/* Sums over the bytes of each direction and of both, sums[2], where at most 256 of each make it quick. */
+/* Sums of each direction and of both, sums[2]; false if there are too many bytes, or too many of a kind. */
 static bool
 sum_small(const entropy_state *state, byte_sums sums[3], const jj_work *w)
 {
-	uint8_t		count[3][256] = {{0}};
+	uint8_t		count[2][256] = {{0}};
+	int			more = state->used[1] > state->used[0];	/* the direction of which there are more bytes */
+	uint32_t	n = state->used[more];
+	uint32_t	fewer = state->used[1 - more];
 
-	if (state->used[0] > 256 || state->used[1] > 256)
+	if (n > 256)
 		return false;
-	for (int d = 0; d < 2; d++)
+	if (n <= FEW)
+		sums[more].logs = count_few(count[0], state->byte[more], n, w);
+	else
 	{
-		const uint8_t *byte = state->byte[d];
-		uint32_t	n = state->used[d];
-
-		if (n == 0)
-			continue;
-		for (uint32_t i = 0; i < n; i++)
-			count[d][byte[i]]++;
+		count_bytes(count[0], state->byte[more], n);
 		/* 256 times the same has wrapped around */
-		if (count[d][byte[0]] == 0 || any_above_127(count[d]))
+		if (count[0][state->byte[more][0]] == 0 || any_above_127(count[0]))
 			return false;
+		sums[more].logs = sum_logs(count[0], n, w);
 	}
-	for (int d = 0; d < 2; d++)
-		if (state->used[d] > 0)
-			sum_small_counts(&sums[d], count[d], state->used[d], w);
-	for (int d = 0; d < 2; d++)
-		if (state->used[1 - d] == 0)
-		{
-			sums[2] = sums[d];
-			return true;
-		}
-	for (int i = 0; i < 256; i++)
-		count[2][i] = count[0][i] + count[1][i];
-	sum_small_counts(&sums[2], count[2], state->used[0] + state->used[1], w);
+	sums[more].n = n;
+	sums[1 - more].n = fewer;
+	sums[2].n = n + fewer;
+	sums[2].logs = sums[more].logs;
+	if (fewer > 0 && fewer <= FEW)
+	{
+		sums[1 - more].logs = count_few(count[1], state->byte[1 - more], fewer, w);
+		sums[2].logs += count_few(count[0], state->byte[1 - more], fewer, w);
+	}
+	else if (fewer > 0)
+	{
+		count_bytes(count[1], state->byte[1 - more], fewer);
+		if (count[1][state->byte[1 - more][0]] == 0 || any_above_127(count[1]))
+			return false;
+		sums[1 - more].logs = sum_logs(count[1], fewer, w);
+		for (int i = 0; i < 256; i++)
+			count[0][i] += count[1][i];
+		sums[2].logs = sum_logs(count[0], n + fewer, w);
+	}
+	sum_classes(&sums[2], count[0]);
 	return true;
-}
-
-static void
-sum_any(const entropy_state *state, byte_sums sums[3], const jj_work *w)
-{
-	uint32_t	count[3][256] = {{0}};
-
-	for (int d = 0; d < 2; d++)
-		for (uint32_t i = 0; i < state->used[d]; i++)
-			count[d][state->byte[d][i]]++;
-	for (int i = 0; i < 256; i++)
-		count[2][i] = count[0][i] + count[1][i];
-	for (int i = 0; i < 3; i++)
-		sum_counts(&sums[i], count[i], w);
 }
 
 /* Shannon entropy in bits of n > 0 bytes, (n log2 n - sum of c log2 c) / n; exactly 0 for one value. */
