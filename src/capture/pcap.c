@@ -53,6 +53,7 @@ walk(jj_reader *r, jj_frame *frames, uint32_t max, bool big, size_t header)
 		f->wirelen = wirelen > caplen ? wirelen : caplen;
 		f->link = link;
 		f->iface = 0;
+		JJ_PREFETCH(p + header + 63);	/* most headers end there */
 		p += header + caplen;
 		n++;
 	}
