@@ -772,7 +772,9 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 	{
 		jj_observation *o = e->seen == NULL ? NULL : &e->seen[e->seen_at[i]];
 
-		if (!add_due(e, i) || !add_packet(e, &e->packet[i], &e->lookup[i], e->sources - 1, jj_early_joining(&t->early, i), o))
+		if (JJ_UNLIKELY(jj_early_due(&t->early, i) != NULL) && !add_due(e, i))
+			return out_of_memory(err);
+		if (!add_packet(e, &e->packet[i], &e->lookup[i], e->sources - 1, jj_early_joining(&t->early, i), o))
 			return out_of_memory(err);
 	}
 	if (!add_due(e, taken))

@@ -230,14 +230,6 @@ expire_and_release(jj_table *t, int64_t mark)
 	return jj_table_expire(t, mark) && release(t, mark);
 }
 
-void
-jj_table_clock(jj_table *t, int64_t ts)
-{
-	if (!t->clock_set || ts > t->clock)
-		t->clock = ts;
-	t->clock_set = true;
-}
-
 bool
 jj_table_advance(jj_table *t, int64_t now)
 {
@@ -245,15 +237,10 @@ jj_table_advance(jj_table *t, int64_t now)
 }
 
 bool
-jj_table_tick(jj_table *t, int64_t ts)
+jj_table_end_block(jj_table *t)
 {
 	int64_t		mark;
 
-	jj_table_clock(t, ts);
-	if (t->block_frames++ == 0 || ts < t->block_min[0])
-		t->block_min[0] = ts;
-	if (t->block_frames < JJ_EXPIRY_BLOCK)
-		return true;
 	t->block_frames = 0;
 	mark = t->block_min[0];
 	for (int i = JJ_EXPIRY_BLOCKS; i > 0; i--)

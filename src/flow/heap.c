@@ -8,7 +8,8 @@
 static inline bool
 before(const jj_heap_item *a, const jj_heap_item *b)
 {
-	return a->when < b->when || (a->when == b->when && a->number < b->number);
+	/* without branches: which of two children comes first can't be foreseen */
+	return (a->when < b->when) | ((a->when == b->when) & (a->number < b->number));
 }
 
 bool
@@ -55,8 +56,8 @@ jj_heap_pop(jj_heap *h)
 
 		if (child >= h->used)
 			break;
-		if (child + 1 < h->used && before(&h->item[child + 1], &h->item[child]))
-			child++;
+		if (child + 1 < h->used)
+			child += before(&h->item[child + 1], &h->item[child]);
 		if (!before(&h->item[child], &last))
 			break;
 		h->item[i] = h->item[child];

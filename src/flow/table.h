@@ -111,13 +111,29 @@ extern bool jj_table_init(jj_table *t, const jj_options *o, size_t record_size, 
 extern void jj_table_free(jj_table *t);
 
 /* The clock has come to ts; it never goes back. */
-extern void jj_table_clock(jj_table *t, int64_t ts);
+static inline void
+jj_table_clock(jj_table *t, int64_t ts)
+{
+	if (!t->clock_set || ts > t->clock)
+		t->clock = ts;
+	t->clock_set = true;
+}
 
 /* No packet before now will come: end what is past its time then. False without memory. */
 extern bool jj_table_advance(jj_table *t, int64_t now);
 
+/* expiry.c: a block of frames is complete. False without memory. */
+extern bool jj_table_end_block(jj_table *t);
+
 /* Note the time of a frame, also of one without a packet. False without memory. */
-extern bool jj_table_tick(jj_table *t, int64_t ts);
+static inline bool
+jj_table_tick(jj_table *t, int64_t ts)
+{
+	jj_table_clock(t, ts);
+	if (t->block_frames++ == 0 || ts < t->block_min[0])
+		t->block_min[0] = ts;
+	return t->block_frames < JJ_EXPIRY_BLOCK || jj_table_end_block(t);
+}
 
 /* To be called for each packet in capture order, right after its jj_table_tick. False without memory. */
 extern bool jj_table_lookup(jj_table *t, jj_packet *p, jj_lookup *l);
