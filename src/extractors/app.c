@@ -8,6 +8,7 @@
  * state (live), or with a segment out of order.
  */
 #include "extractors/app.h"
+#include "features/pool.h"
 
 #include <string.h>
 
@@ -23,7 +24,23 @@ static const jj_parser *const parsers[JJ_PARSERS] = {
 
 #define BIT(id) (1u << (id))
 #define NOT(id) ((uint8_t) ~BIT(id))
+#define foreach_bit(id, bits) for (unsigned left_ = (bits), id; left_ != 0 && (id = lowest(left_), true); left_ &= left_ - 1)
 #define LONG_STREAM UINT32_C(0x80000000)	/* bytes from which on the block follows the stream */
+
+/* The number of the lowest bit of some. */
+static inline unsigned
+lowest(unsigned bits)
+{
+#if defined(__GNUC__)
+	return (unsigned) __builtin_ctz(bits);
+#else
+	unsigned	id = 0;
+
+	while (!(bits >> id & 1))
+		id++;
+	return id;
+#endif
+}
 
 struct jj_app
 {
@@ -56,10 +73,12 @@ typedef struct app_state
 	uint8_t		packet_gated;	/* to be asked about every packet */
 	uint8_t		packet_live;	/* want every packet */
 	bool		idle[2];		/* no packet of this direction is needed any more */
-	bool		begun;
 	bool		captured;		/* payload was */
-	bool		ah;				/* an Authentication Header was seen */
-	bool		keep;			/* the block is needed for what the streams are like, whatever they carry */
+	uint8_t		first_id;		/* whose state first is */
+	bool		begun : 1;
+	bool		tcp : 1;
+	bool		ah : 1;			/* an Authentication Header was seen */
+	bool		keep : 1;		/* the block is needed for what the streams are like, whatever they carry */
 } app_state;
 
 /* Parsers that the wanted groups need. */
@@ -100,6 +119,7 @@ begin(app_state *s, const jj_packet *p, const jj_work *w)
 	unsigned	need = parsers_of(w->groups);
 
 	s->begun = true;
+	s->tcp = p->proto == JJ_PROTO_TCP;
 	s->keep = (w->groups & (BIT(JJ_G_http2) | BIT(JJ_G_fingerprint))) != 0;
 	for (unsigned id = 0; id < JJ_PARSERS; id++)
 	{
@@ -127,18 +147,19 @@ begin(app_state *s, const jj_packet *p, const jj_work *w)
 	set_idle(s);
 }
 
-/* A parser's state, allocated if need be: from then on it gets what it wants unasked. NULL without memory. */
-static void *
-state_of(app_state *s, unsigned id, const jj_work *w)
+/* Make a parser's state: from then on it gets what it wants unasked. NULL without memory. */
+static JJ_NOINLINE void *
+make_state(app_state *s, unsigned id, const jj_work *w)
 {
 	const jj_parser *x = parsers[id];
 	uint8_t		bit = (uint8_t) BIT(id);
 
-	if (s->app->state[id] != NULL)
-		return s->app->state[id];
 	s->app->state[id] = jj_alloc_zero(&w->allocator, x->state_size);
 	if (s->first == NULL)
+	{
 		s->first = s->app->state[id];
+		s->first_id = (uint8_t) id;
+	}
 	for (int d = 0; d < 2; d++)
 	{
 		s->live[d] |= s->gated[d] & bit;
@@ -148,6 +169,15 @@ state_of(app_state *s, unsigned id, const jj_work *w)
 		s->packet_live |= bit;
 	s->packet_gated &= NOT(id);
 	return s->app->state[id];
+}
+
+/* A parser's state, made if need be. NULL without memory. */
+static inline void *
+state_of(app_state *s, unsigned id, const jj_work *w)
+{
+	void	   *state = s->app->state[id];
+
+	return JJ_LIKELY(state != NULL) ? state : make_state(s, id, w);
 }
 
 /* A parser wants nothing more of the flow. */
@@ -212,13 +242,11 @@ deliver(void *context, const jj_chunk *c)
 	uint8_t    *live = &s->live[c->dir];
 	uint8_t    *gated = &s->gated[c->dir];
 
-	for (unsigned id = 0; id < JJ_PARSERS; id++)
+	foreach_bit(id, *live | *gated)
 	{
 		const jj_parser *x = parsers[id];
 		bool		done = false;
 
-		if (!((*live | *gated) & BIT(id)))
-			continue;
 		if ((*gated & BIT(id)) && !x->stream_opens(c, &done))
 		{
 			if (done)
@@ -252,13 +280,11 @@ take_segment(app_state *s, const jj_packet *p, const jj_work *w)
 static bool
 take_datagram(app_state *s, const jj_packet *p, const jj_work *w)
 {
-	for (unsigned id = 0; id < JJ_PARSERS; id++)
+	foreach_bit(id, s->live[0] | s->gated[0])
 	{
 		const jj_parser *x = parsers[id];
 		bool		done = false;
 
-		if (!((s->live[0] | s->gated[0]) & BIT(id)))
-			continue;
 		if ((s->gated[0] & BIT(id)) && !x->datagram_opens(p, &done))
 		{
 			if (done)
@@ -275,13 +301,11 @@ take_datagram(app_state *s, const jj_packet *p, const jj_work *w)
 static bool
 take_packet(app_state *s, const jj_packet *p, const jj_work *w)
 {
-	for (unsigned id = 0; id < JJ_PARSERS; id++)
+	foreach_bit(id, s->packet_live | s->packet_gated)
 	{
 		const jj_parser *x = parsers[id];
 		bool		done = false;
 
-		if (!((s->packet_live | s->packet_gated) & BIT(id)))
-			continue;
 		if ((s->packet_gated & BIT(id)) && !x->packet_opens(p, &done))
 		{
 			if (done)
@@ -339,7 +363,8 @@ take(app_state *s, const jj_packet *p, bool segment, bool datagram, const jj_wor
 			return false;
 		s->app->hold = w->hold;
 	}
-	write_streams(s);
+	if (s->tcp)
+		write_streams(s);
 	if ((s->packet_live | s->packet_gated) != 0 && !take_packet(s, p, w))
 		return false;
 	if (segment && !take_segment(s, p, w))
@@ -347,7 +372,7 @@ take(app_state *s, const jj_packet *p, bool segment, bool datagram, const jj_wor
 	if (datagram && !take_datagram(s, p, w))
 		return false;
 	for (int d = 0; d < 2; d++)
-		if ((s->live[d] | s->gated[d]) == 0)
+		if ((s->live[d] | s->gated[d]) == 0 && s->app->stream[d].first != NULL)
 			jj_stream_drop(&s->app->stream[d], s->app->hold, &w->allocator);
 	if (segment)
 		read_stream(s, p->dir);
@@ -359,12 +384,10 @@ take(app_state *s, const jj_packet *p, bool segment, bool datagram, const jj_wor
 static bool
 opens_stream(app_state *s, const jj_chunk *c)
 {
-	for (unsigned id = 0; id < JJ_PARSERS; id++)
+	foreach_bit(id, s->gated[c->dir])
 	{
 		bool		done = false;
 
-		if (!(s->gated[c->dir] & BIT(id)))
-			continue;
 		if (parsers[id]->stream_opens(c, &done))
 			return true;
 		if (done)
@@ -425,7 +448,7 @@ follow(app_state *s, const jj_packet *p)
 static bool
 opens_packet(app_state *s, const jj_packet *p, bool datagram)
 {
-	for (unsigned id = 0; id < JJ_PARSERS; id++)
+	foreach_bit(id, s->packet_gated | (datagram ? s->gated[0] : 0))
 	{
 		bool		done = false;
 
@@ -448,18 +471,14 @@ opens_packet(app_state *s, const jj_packet *p, bool datagram)
 	return false;
 }
 
-static bool
-update(void *state, const jj_packet *p, const jj_work *w)
+/* A packet that may be needed. False without memory. */
+static JJ_NOINLINE bool
+look_at(app_state *s, const jj_packet *p, const jj_work *w)
 {
-	app_state  *s = state;
 	bool		segment;
 	bool		datagram;
 	bool		wanted;
 
-	if (JJ_UNLIKELY(p->n_ext_headers != 0) && memchr(p->ext_headers, JJ_PROTO_AH, p->n_ext_headers) != NULL)
-		s->ah = true;
-	if (JJ_LIKELY(s->idle[p->dir]))
-		return true;
 	s->captured |= p->payload_caplen > 0;
 	if (JJ_UNLIKELY(!s->begun))
 		begin(s, p, w);
@@ -477,12 +496,21 @@ update(void *state, const jj_packet *p, const jj_work *w)
 	return true;
 }
 
-#define FETCH_STATE 320			/* bytes of a parser's state */
+static bool
+update(void *state, const jj_packet *p, const jj_work *w)
+{
+	app_state  *s = state;
+
+	if (JJ_UNLIKELY(p->n_ext_headers != 0) && memchr(p->ext_headers, JJ_PROTO_AH, p->n_ext_headers) != NULL)
+		s->ah = true;
+	return JJ_LIKELY(s->idle[p->dir]) || look_at(s, p, w);
+}
 
 static void
 fetch_block(const void *block, size_t size)
 {
-	for (size_t o = 0; o < size; o += 64)
+	/* the block begins behind its header, JJ_POOL_HEADER bytes into a line */
+	for (size_t o = 0; o < size + JJ_POOL_HEADER; o += JJ_POOL_LINE)
 		JJ_PREFETCH((const char *) block + o);
 }
 
@@ -494,9 +522,9 @@ fetch(const void *state, int dir)
 	if (s->packet_live == 0 && s->live[dir] == 0)
 		return;
 	if (s->app != NULL)
-		fetch_block(s->app, sizeof(*s->app));
+		fetch_block(s->app, s->tcp ? sizeof(*s->app) : offsetof(jj_app, stream));
 	if (s->first != NULL)
-		fetch_block(s->first, FETCH_STATE);
+		fetch_block(s->first, parsers[s->first_id]->state_size);
 }
 
 static void
@@ -507,7 +535,7 @@ fetch_all(const void *state)
 	if (s->app != NULL)
 		fetch_block(s->app, sizeof(*s->app));
 	if (s->first != NULL)
-		fetch_block(s->first, FETCH_STATE);
+		fetch_block(s->first, parsers[s->first_id]->state_size);
 }
 
 static void

@@ -158,10 +158,10 @@ note_vlan(mac_state *s, int16_t vlan, const jj_allocator *a)
 	return vlan == s->first_vlan || (more_of(s, a) != NULL && set_add(&s->more->vlans, (uint64_t) vlan, a));
 }
 
-static bool
-update(void *state, const jj_packet *p, const jj_work *w)
+/* A packet that may bring something new. False without memory. */
+static JJ_NOINLINE bool
+note(mac_state *s, const jj_packet *p, const jj_work *w)
 {
-	mac_state  *s = state;
 	int			d = p->dir;
 
 	if (JJ_UNLIKELY(!(s->seen >> d & 1)))
@@ -181,6 +181,19 @@ update(void *state, const jj_packet *p, const jj_work *w)
 		return false;
 	return (!p->has_src_mac || note_src(s, d, p->src_mac, &w->allocator))
 		&& (!p->has_dst_mac || note_dst(s, d, p->dst_mac, &w->allocator));
+}
+
+static bool
+update(void *state, const jj_packet *p, const jj_work *w)
+{
+	mac_state  *s = state;
+	int			d = p->dir;
+
+	if (JJ_LIKELY((s->seen & s->has_src & s->has_dst) >> d & 1) && p->has_src_mac && p->has_dst_mac
+		&& p->n_vlans == 0 && !(p->dst_mac[0] & 1)
+		&& memcmp(s->src[d], p->src_mac, 6) == 0 && memcmp(s->dst[d], p->dst_mac, 6) == 0)
+		return true;
+	return note(s, p, w);
 }
 
 static int64_t

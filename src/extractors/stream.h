@@ -59,9 +59,9 @@ typedef struct jj_stream
 	uint32_t	start;			/* sequence number of byte 0, if started */
 	uint32_t	syn[JJ_STREAM_SYNS - 1];	/* starts that SYNs before the latest gave */
 	uint16_t	n_held;
-	uint8_t		n_syns;			/* in syn */
-	bool		started;
-	bool		start_seen;		/* by a SYN: byte 0 is the first of the connection */
+	uint8_t		n_syns : 6;		/* in syn */
+	bool		started : 1;
+	bool		start_seen : 1;	/* by a SYN: byte 0 is the first of the connection */
 } jj_stream;
 
 /* Takes the pieces of a stream; its result is that of jj_stream_add, and nothing follows any but JJ_WANT_MORE. */

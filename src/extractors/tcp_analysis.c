@@ -34,7 +34,6 @@ typedef struct segment
 	uint32_t	tsval;
 	uint32_t	tsecr;
 	unsigned	marks;			/* MARK_ */
-	const jj_tcp_options *options;	/* NULL: it has none, or no other than timestamps */
 	jj_tcp_side *s;				/* sender */
 	jj_tcp_side *r;				/* receiver */
 	jj_tcp_rest *rest;			/* of the sender */
@@ -53,27 +52,40 @@ queue_at(const jj_tcp_queue *q, jj_tcp_wait *few, unsigned n_few, jj_tcp_wait *c
 	return ring + ((q->head + i) & (q->room - 1u));
 }
 
-/* Append, up to max elements. False without memory, the queue is as it was then. */
-static bool
+/* Room for one more element. False without memory, the queue is as it was then. */
+static JJ_NOINLINE bool
+queue_grow(jj_tcp_queue *q, jj_tcp_wait *few, unsigned n_few, jj_tcp_wait **more, const jj_allocator *a)
+{
+	unsigned	room = q->room == n_few ? 8 : q->room * 2u;
+	jj_tcp_wait *grown;
+
+	if (q->room == 0)
+	{
+		q->room = (uint8_t) n_few;
+		return true;
+	}
+	grown = jj_alloc(a, sizeof(*grown) * room);
+	if (grown == NULL)
+		return false;
+	for (unsigned i = 0; i < q->used; i++)
+		grown[i] = *queue_at(q, few, n_few, more, i);
+	jj_release(a, *more);
+	*more = grown;
+	q->head = 0;
+	q->room = (uint8_t) room;
+	return true;
+}
+
+/* Append, up to max elements. False without memory, as queue_grow. */
+static inline bool
 queue_push(jj_tcp_queue *q, jj_tcp_wait *few, unsigned n_few, jj_tcp_wait **more, unsigned max, jj_tcp_wait x, const jj_allocator *a)
 {
-	if (q->used == max)
-		return true;
-	if (q->room == 0)
-		q->room = (uint8_t) n_few;
-	else if (JJ_UNLIKELY(q->used == q->room))
+	if (JJ_UNLIKELY(q->used == q->room))
 	{
-		unsigned	room = q->room == n_few ? 8 : q->room * 2u;
-		jj_tcp_wait *grown = jj_alloc(a, sizeof(*grown) * room);
-
-		if (grown == NULL)
+		if (q->used == max)
+			return true;
+		if (!queue_grow(q, few, n_few, more, a))
 			return false;
-		for (unsigned i = 0; i < q->used; i++)
-			grown[i] = *queue_at(q, few, n_few, more, i);
-		jj_release(a, *more);
-		*more = grown;
-		q->head = 0;
-		q->room = (uint8_t) room;
 	}
 	*queue_at(q, few, n_few, more, q->used) = x;
 	q->used++;
@@ -420,10 +432,8 @@ option_bit(uint8_t kind)
 }
 
 static void
-follow_mptcp(jj_tcp_analysis *t, const segment *g)
+follow_mptcp(jj_tcp_analysis *t, const segment *g, const jj_tcp_options *o)
 {
-	const jj_tcp_options *o = g->options;
-
 	t->mp_packets++;
 	t->mp_bits |= 1;
 	for (unsigned i = 0; i < o->n_mptcp; i++)
@@ -476,9 +486,8 @@ follow_clock(const segment *g)
 
 /* Options other than timestamps. */
 static void
-follow_options(jj_tcp_analysis *t, const segment *g)
+follow_options(jj_tcp_analysis *t, const segment *g, const jj_tcp_options *o)
 {
-	const jj_tcp_options *o = g->options;
 	jj_tcp_rest *rest = g->rest;
 
 	for (unsigned i = 0; i < o->n_options; i++)
@@ -501,7 +510,7 @@ follow_options(jj_tcp_analysis *t, const segment *g)
 			|| (o->n_sack > 1 && jj_seq_diff(o->sack[0][0], o->sack[1][0]) >= 0 && jj_seq_diff(o->sack[0][1], o->sack[1][1]) <= 0)))
 		t->dsacks++;
 	if (o->n_mptcp > 0)
-		follow_mptcp(t, g);
+		follow_mptcp(t, g, o);
 }
 
 /* ---- handshake */
@@ -593,7 +602,7 @@ complete_handshake(jj_tcp_analysis *t, const jj_packet *p)
 	}
 }
 
-static bool
+static JJ_NOINLINE bool
 follow_handshake(jj_tcp_analysis *t, const segment *g, const jj_work *w)
 {
 	if ((g->flags & (SYN | RST)) == SYN)
@@ -618,12 +627,24 @@ only_timestamps(const jj_packet *p)
 	return p->options_len == 12 && p->tcp_header_len == 32 && memcmp(p->options, layout, sizeof(layout)) == 0;
 }
 
-static void
-take_options(jj_tcp_analysis *t, segment *g, jj_tcp_options *o)
+static JJ_NOINLINE void
+parse_options(jj_tcp_analysis *t, segment *g)
+{
+	const jj_packet *p = g->p;
+	jj_tcp_options o;
+
+	jj_tcp_options_parse(&o, p->options, p->options_len, (size_t) p->tcp_header_len - 20);
+	g->has_ts = o.has_ts;
+	g->tsval = o.tsval;
+	g->tsecr = o.tsecr;
+	follow_options(t, g, &o);
+}
+
+static inline void
+take_options(jj_tcp_analysis *t, segment *g)
 {
 	const jj_packet *p = g->p;
 
-	g->options = NULL;
 	g->has_ts = false;
 	if (only_timestamps(p) && !(g->flags & SYN))
 	{
@@ -633,13 +654,7 @@ take_options(jj_tcp_analysis *t, segment *g, jj_tcp_options *o)
 		t->option_bits |= option_bit(JJ_TCPOPT_TIMESTAMPS);
 	}
 	else if (p->tcp_header_len > 20 || (g->flags & SYN))
-	{
-		jj_tcp_options_parse(o, p->options, p->options_len, (size_t) p->tcp_header_len - 20);
-		g->options = o;
-		g->has_ts = o->has_ts;
-		g->tsval = o->tsval;
-		g->tsecr = o->tsecr;
-	}
+		parse_options(t, g);
 }
 
 /* Sequence numbers begin, or begin anew. */
@@ -666,7 +681,6 @@ static bool
 analyse_segment(jj_tcp_analysis *t, const jj_packet *p, const jj_work *w)
 {
 	const jj_allocator *a = &w->allocator;
-	jj_tcp_options o;
 	segment		g = {.p = p, .flags = p->tcp_flags};
 	jj_tcp_side *s = &t->side[p->dir];
 
@@ -676,7 +690,7 @@ analyse_segment(jj_tcp_analysis *t, const jj_packet *p, const jj_work *w)
 	g.consumes = (p->payload_len > 0 || (g.flags & (SYN | FIN))) && !(g.flags & RST);
 	g.end = p->seq + p->payload_len + (g.flags & (SYN | FIN) ? 1 : 0);
 	s->packets++;
-	take_options(t, &g, &o);
+	take_options(t, &g);
 	if (!(g.flags & RST))
 		follow_base(t, &g);
 	g.marks = classify(t, &g);
@@ -695,8 +709,6 @@ analyse_segment(jj_tcp_analysis *t, const jj_packet *p, const jj_work *w)
 	advance(&g);
 	follow_window(&g);
 	t->option_packets += p->tcp_header_len > 20;
-	if (g.options != NULL)
-		follow_options(t, &g);
 	if (g.has_ts)
 		follow_clock(&g);
 	if (JJ_UNLIKELY(!t->complete || !t->has_irtt || (g.flags & SYN)) && !follow_handshake(t, &g, w))
@@ -712,7 +724,7 @@ analyse_segment(jj_tcp_analysis *t, const jj_packet *p, const jj_work *w)
 }
 
 /* A later fragment of the segment just seen lengthens that segment. */
-static bool
+static JJ_NOINLINE bool
 lengthen_segment(jj_tcp_side *s, jj_tcp_rest *rest, const jj_packet *p, const jj_work *w)
 {
 	uint32_t	start;

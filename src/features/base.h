@@ -93,10 +93,12 @@ extern jj_allocator jj_malloc_allocator(void);
 #define JJ_LIKELY(x) __builtin_expect(!!(x), 1)
 #define JJ_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define JJ_PREFETCH(p) __builtin_prefetch(p)
+#define JJ_NOINLINE __attribute__((noinline))	/* rare work, which would slow down what is frequent around it */
 #else
 #define JJ_LIKELY(x) (x)
 #define JJ_UNLIKELY(x) (x)
 #define JJ_PREFETCH(p) ((void) (p))
+#define JJ_NOINLINE
 #endif
 
 #endif
