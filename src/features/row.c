@@ -9,7 +9,7 @@ void
 jj_row_init(jj_row *row, const jj_feature_set *wanted, const jj_allocator *a)
 {
 	memset(&row->present, 0, sizeof(row->present));
-	row->wanted = wanted;
+	row->wanted = *wanted;
 	row->arena = NULL;
 	row->arena_used = 0;
 	row->arena_size = 0;

@@ -126,8 +126,8 @@ typedef union jj_value
 typedef struct jj_row
 {
 	jj_feature_set present;
+	jj_feature_set wanted;		/* only these are set; in the row itself, so that setters in a row need not load it again */
 	jj_value	value[JJ_FEATURES];
-	const jj_feature_set *wanted;	/* only these are set */
 	uint8_t    *arena;
 	uint32_t	arena_used;
 	uint32_t	arena_size;
@@ -135,7 +135,7 @@ typedef struct jj_row
 	jj_allocator allocator;
 } jj_row;
 
-/* Make *row ready; wanted (kept by reference) must outlive it. jj_row_free releases the arena. */
+/* Make *row ready; wanted is copied. jj_row_free releases the arena. */
 extern void jj_row_init(jj_row *row, const jj_feature_set *wanted, const jj_allocator *a);
 extern void jj_row_free(jj_row *row);
 
@@ -159,7 +159,7 @@ jj_row_bytes(const jj_row *row, unsigned f, uint32_t *size)
 static inline bool
 jj_row_wants(const jj_row *row, unsigned f)
 {
-	return jj_set_has(row->wanted, f);
+	return jj_set_has(&row->wanted, f);
 }
 
 /* Setters, for extractors. A feature that is not wanted stays NULL; a double that is not finite is a bug and stays NULL. */
@@ -167,15 +167,14 @@ static inline void
 jj_row_int(jj_row *row, jj_feature f, int64_t v)
 {
 	row->value[f].i = v;
-	row->present.word[f >> 6] |= row->wanted->word[f >> 6] & (UINT64_C(1) << (f & 63));
+	row->present.word[f >> 6] |= row->wanted.word[f >> 6] & UINT64_C(1) << (f & 63);
 }
 
 static inline void
 jj_row_double(jj_row *row, jj_feature f, double v)
 {
 	row->value[f].d = v;
-	if (isfinite(v))
-		row->present.word[f >> 6] |= row->wanted->word[f >> 6] & (UINT64_C(1) << (f & 63));
+	row->present.word[f >> 6] |= row->wanted.word[f >> 6] & (uint64_t) (isfinite(v) != 0) << (f & 63);
 }
 
 /* A time in ns since the epoch, cut to microseconds. */

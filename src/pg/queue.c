@@ -29,7 +29,6 @@ struct jj_queue
 	waiting    *last;
 	waiting    *read;			/* the next one to be read, NULL at the end */
 	jj_row		row;			/* the one read last */
-	jj_feature_set wanted;
 };
 
 jj_queue *
@@ -39,8 +38,7 @@ jj_queue_create(int64 bytes)
 
 	q->context = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay queue", ALLOCSET_DEFAULT_SIZES);
 	q->limit = (uint64) bytes;
-	jj_set_all(&q->wanted);
-	q->row.wanted = &q->wanted;
+	jj_set_all(&q->row.wanted);
 	return q;
 }
 

@@ -547,7 +547,7 @@ test_wanted(void)
 	for (unsigned f = 0; f < JJ_FEATURES; f++)
 		set += jj_row_has(&row, f);
 	is_int(set, 2, "two columns of two wanted");
-	row.wanted = &all;
+	row.wanted = all;
 	{
 		jj_crypto  *crypto = work.crypto;
 
