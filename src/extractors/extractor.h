@@ -43,6 +43,7 @@ typedef struct jj_work
 	bool		has_gaps;
 	bool		has_lengths;
 	jj_tally_entry *sorted;		/* room for sorted_room entries */
+	uint64_t   *sort_key;		/* and for twice as many keys */
 	uint32_t	sorted_room;
 
 	jj_headers_text headers;	/* of the flow before */

@@ -260,12 +260,14 @@ sorted_tally(const jj_tally *t, jj_work *w)
 	if (w->sorted_room < t->used)
 	{
 		jj_release(&w->allocator, w->sorted);
+		jj_release(&w->allocator, w->sort_key);
 		w->sorted = jj_alloc(&w->allocator, sizeof(jj_tally_entry) * t->room);
-		w->sorted_room = w->sorted == NULL ? 0 : t->room;
-		if (w->sorted == NULL)
+		w->sort_key = jj_alloc(&w->allocator, sizeof(uint64_t) * 2 * t->room);
+		w->sorted_room = w->sorted == NULL || w->sort_key == NULL ? 0 : t->room;
+		if (w->sorted_room == 0)
 			return NULL;
 	}
-	jj_tally_sorted(t, w->sorted);
+	jj_tally_sorted(t, w->sorted, w->sort_key);
 	return w->sorted;
 }
 

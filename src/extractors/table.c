@@ -59,6 +59,7 @@ jj_work_free(jj_work *w)
 		jj_release(&w->allocator, w->gap[d]);
 	jj_tally_free(&w->lengths.tally, &w->allocator);
 	jj_release(&w->allocator, w->sorted);
+	jj_release(&w->allocator, w->sort_key);
 	jj_release(&w->allocator, w->entropy_log);
 	jj_cert_cache_free(w->certs, &w->allocator);
 	jj_crypto_close(w->crypto, &w->allocator);

@@ -517,31 +517,14 @@ jj_tally_moments(const jj_tally *t, jj_moments m[3])
 	m[2] = jj_moments_join(&m[0], &m[1]);
 }
 
-static int
-compare_entries(const void *a, const void *b)
+#define RUN 32					/* keys that are quicker inserted than merged */
+
+static void
+insert_keys(uint64_t *key, uint32_t n)
 {
-	uint32_t	x = ((const jj_tally_entry *) a)->value;
-	uint32_t	y = ((const jj_tally_entry *) b)->value;
-
-	return (x > y) - (x < y);
-}
-
-#define SORT_BY_INSERTION 48
-
-void
-jj_tally_sorted(const jj_tally *t, jj_tally_entry *out)
-{
-	uint64_t	key[SORT_BY_INSERTION]; /* value and number of the entry */
-
-	if (t->used > SORT_BY_INSERTION)
+	for (uint32_t i = 1; i < n; i++)
 	{
-		memcpy(out, t->entry, sizeof(*out) * t->used);
-		qsort(out, t->used, sizeof(*out), compare_entries);
-		return;
-	}
-	for (uint32_t i = 0; i < t->used; i++)
-	{
-		uint64_t	x = (uint64_t) t->entry[i].value << 32 | i;
+		uint64_t	x = key[i];
 		uint32_t	j = i;
 
 		while (j > 0 && key[j - 1] > x)
@@ -551,8 +534,61 @@ jj_tally_sorted(const jj_tally *t, jj_tally_entry *out)
 		}
 		key[j] = x;
 	}
+}
+
+/* Merge two ascending runs of n and m keys. */
+static void
+merge_keys(uint64_t *to, const uint64_t *a, uint32_t n, const uint64_t *b, uint32_t m)
+{
+	while (n > 0 && m > 0)
+	{
+		bool		first = *a <= *b;
+
+		*to++ = first ? *a : *b;
+		a += first;
+		n -= first;
+		b += !first;
+		m -= !first;
+	}
+	memcpy(to, a, sizeof(*a) * n);
+	memcpy(to + n, b, sizeof(*b) * m);
+}
+
+/* Sort n different keys, with as much room behind them; where they are then. */
+static const uint64_t *
+sort_keys(uint64_t *key, uint32_t n)
+{
+	uint64_t   *spare = key + n;
+
+	for (uint32_t i = 0; i < n; i += RUN)
+		insert_keys(key + i, n - i < RUN ? n - i : RUN);
+	for (size_t run = RUN; run < n; run *= 2)
+	{
+		uint64_t   *to = spare;
+
+		for (size_t i = 0; i < n; i += 2 * run)
+		{
+			size_t		left = n - i < run ? n - i : run;
+			size_t		right = n - i - left < run ? n - i - left : run;
+
+			merge_keys(to + i, key + i, (uint32_t) left, key + i + left, (uint32_t) right);
+		}
+		spare = key;
+		key = to;
+	}
+	return key;
+}
+
+void
+jj_tally_sorted(const jj_tally *t, jj_tally_entry *out, uint64_t *key)
+{
+	const uint64_t *sorted;
+
 	for (uint32_t i = 0; i < t->used; i++)
-		out[i] = t->entry[(uint32_t) key[i]];
+		key[i] = (uint64_t) t->entry[i].value << 32 | i;
+	sorted = sort_keys(key, t->used);
+	for (uint32_t i = 0; i < t->used; i++)
+		out[i] = t->entry[(uint32_t) sorted[i]];
 }
 
 static inline uint64_t

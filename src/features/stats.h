@@ -176,8 +176,8 @@ extern void jj_tally_free(jj_tally *t, const jj_allocator *a);
 /* Moments of the values of class 0, of class 1, and of both. */
 extern void jj_tally_moments(const jj_tally *t, jj_moments m[3]);
 
-/* Copy the used entries to out (room for t->used), ascending by value. */
-extern void jj_tally_sorted(const jj_tally *t, jj_tally_entry *out);
+/* Copy the used entries to out (room for t->used), ascending by value; key is scratch memory for twice as many numbers. */
+extern void jj_tally_sorted(const jj_tally *t, jj_tally_entry *out, uint64_t *key);
 
 /*
  * Percentiles as jj_percentiles from k sorted entries, over class 0, class 1

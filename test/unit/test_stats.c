@@ -191,6 +191,7 @@ test_tally(void)
 	size_t		nf = 0;
 	bool		good = true;
 	jj_tally_entry *sorted;
+	uint64_t   *key;
 	double		q[6];
 
 	for (int i = 0; i < N; i++)
@@ -204,7 +205,9 @@ test_tally(void)
 	}
 	ok(good, "values added");
 	sorted = malloc(sizeof(*sorted) * t.used);
-	jj_tally_sorted(&t, sorted);
+	key = malloc(sizeof(*key) * 2 * t.used);
+	jj_tally_sorted(&t, sorted, key);
+	free(key);
 	qsort(v, N, sizeof(int64_t), compare);
 	qsort(fwd, nf, sizeof(int64_t), compare);
 	jj_tally_percentiles(sorted, t.used, 2, percent, 6, q);
