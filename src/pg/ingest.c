@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -257,6 +258,8 @@ prepare_part(attempt *a)
 	jj_target  *target;
 
 	a->fatal = true;
+	/* it may be dropped as long as it is not locked */
+	LockRelationOid(in->order.target, RowExclusiveLock);
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(in->order.target)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
