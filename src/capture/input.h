@@ -1,6 +1,6 @@
 /*
  * The bytes of a source as one window that moves forward, decompressed on the
- * way. Private to src/capture.
+ * way. For src/capture, and whoever wants a capture's bytes as they are.
  */
 #ifndef JJ_INPUT_H
 #define JJ_INPUT_H

@@ -125,44 +125,13 @@ write_row(const char *name, const char *source, const char *target, const char *
 /* ---- checks */
 
 static void
-check_owner(const jj_capture_row *row)
-{
-	Oid			owner = get_role_oid(row->owner, true);
-
-	if (superuser() || (OidIsValid(owner) && has_privs_of_role(GetUserId(), owner)))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("must be owner of capture \"%s\"", row->name)));
-}
-
-static void
 read_existing(const char *name, jj_capture_row *row)
 {
 	if (!jj_capture_read(name, row))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("capture \"%s\" does not exist", name)));
-	check_owner(row);
-}
-
-/* A worker connects as the role. */
-static void
-check_login(Oid role)
-{
-	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
-	bool		login;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "role with OID %u does not exist", role);
-	login = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
-	ReleaseSysCache(tuple);
-	if (!login && jj_bypass_login_check == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("role \"%s\" is not permitted to log in", GetUserNameFromId(role, false)),
-				 errdetail("The worker of a capture connects as the role that starts it."),
-				 errhint("Start the capture as another role, or use ALTER ROLE ... LOGIN.")));
+	jj_worker_check_owner(JJ_WORKER_CAPTURE, row->name, row->owner);
 }
 
 static void
@@ -205,20 +174,6 @@ check_filter(const char *filter)
 	jj_filter_close(compiled);
 }
 
-/* Say it if the capture will not come back by itself. */
-static void
-say_how_long(const char *name)
-{
-	if (!jj_launcher_is_preloaded())
-		ereport(NOTICE,
-				(errmsg("capture \"%s\" runs until the server is restarted", name),
-				 errhint("Add joyfuljay to shared_preload_libraries, and the database to joyfuljay.databases, to have it back after a restart.")));
-	else if (!jj_launcher_knows_database())
-		ereport(NOTICE,
-				(errmsg("capture \"%s\" runs until the server is restarted", name),
-				 errhint("Add the database to joyfuljay.databases to have it back after a restart.")));
-}
-
 /* ---- functions */
 
 static const char *
@@ -259,15 +214,15 @@ jj_capture_start(PG_FUNCTION_ARGS)
 				 errmsg("duration must be greater than zero")));
 	PreventCommandDuringRecovery("jj_capture_start()");
 	if (jj_capture_read(name, &row))
-		check_owner(&row);
-	check_login(GetUserId());
+		jj_worker_check_owner(JJ_WORKER_CAPTURE, row.name, row.owner);
+	jj_worker_check_login(JJ_WORKER_CAPTURE, GetUserId());
 	check_source(source);
 	check_filter(filter);
 	jj_capture_options_from_jsonb(&parsed, options);
 	target = jj_target_open(PG_GETARG_OID(2));
 	jj_worker_start(JJ_WORKER_CAPTURE, name, GetUserId());
 	write_row(name, source, target->name, filter, options, duration);
-	say_how_long(name);
+	jj_worker_say_how_long(JJ_WORKER_CAPTURE, name);
 	PG_RETURN_VOID();
 }
 
@@ -309,12 +264,12 @@ jj_capture_restart(PG_FUNCTION_ARGS)
 	PreventCommandDuringRecovery("jj_capture_restart()");
 	read_existing(name, &row);
 	owner = get_role_oid(row.owner, false);
-	check_login(owner);
+	jj_worker_check_login(JJ_WORKER_CAPTURE, owner);
 	stop(name);
 	jj_worker_start(JJ_WORKER_CAPTURE, name, owner);
 	(void) jj_owner_query("UPDATE joyfuljay.capture SET enabled = true, started = clock_timestamp(), ends = clock_timestamp() + duration WHERE name = $1::name",
 							1, types, values, NULL, 0, NULL);
-	say_how_long(name);
+	jj_worker_say_how_long(JJ_WORKER_CAPTURE, name);
 	PG_RETURN_VOID();
 }
 

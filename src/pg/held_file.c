@@ -7,10 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture/input.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
-
-#define DIGEST_BLOCK (256 * 1024)
 
 static void
 close_file(void *arg)
@@ -76,40 +75,52 @@ jj_held_file_open(const jj_source *source)
 	return f;
 }
 
+/* Add the bytes of the source, decompressed, to the digest. False: libcrypto failed. */
+static bool
+digest_input(EVP_MD_CTX *context, jj_input *in, const jj_source *source)
+{
+	jj_error	error = {0};
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (jj_input_need(in, 1, &error) != JJ_OK)
+			jj_raise(&error, source);
+		if (in->end == in->pos)
+			return true;
+		if (EVP_DigestUpdate(context, in->data + in->pos, in->end - in->pos) != 1)
+			return false;
+		in->pos = in->end;
+	}
+}
+
 void
 jj_held_file_digest(const jj_held_file *f, const jj_source *source, uint8 digest[JJ_SHA256])
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	uint8	   *block = palloc(DIGEST_BLOCK);
+	const jj_allocator allocator = jj_context_allocator(CurrentMemoryContext);
+	jj_input	in = {0};
+	jj_error	error = {0};
 	unsigned	size = 0;
 	bool		good = false;
 
+	if (lseek(f->fd, 0, SEEK_SET) < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not seek in capture \"%s\": %m", source->label)));
 	PG_TRY();
 	{
-		int64		at = 0;
-		ssize_t		n;
-
-		good = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
-		while (good && (n = pread(f->fd, block, DIGEST_BLOCK, at)) != 0)
-		{
-			CHECK_FOR_INTERRUPTS();
-			if (n < 0 && errno == EINTR)
-				continue;
-			if (n < 0)
-				ereport(ERROR,
-						(errcode_for_file_access(),
-						 errmsg("could not read capture \"%s\": %m", source->label)));
-			good = EVP_DigestUpdate(context, block, (size_t) n) == 1;
-			at += n;
-		}
-		good = good && EVP_DigestFinal_ex(context, digest, &size) == 1 && size == JJ_SHA256;
+		if (jj_input_open(&in, f->fd, NULL, 0, &allocator, &error) != JJ_OK)
+			jj_raise(&error, source);
+		good = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 && digest_input(context, &in, source)
+			&& EVP_DigestFinal_ex(context, digest, &size) == 1 && size == JJ_SHA256;
 	}
 	PG_FINALLY();
 	{
+		jj_input_close(&in);
 		EVP_MD_CTX_free(context);
 	}
 	PG_END_TRY();
-	pfree(block);
 	if (!good)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),

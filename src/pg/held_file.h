@@ -29,7 +29,7 @@ typedef struct jj_held_file
 /* Open a regular file for reading; it is closed when the current memory context ends or is reset. Errors as of jj_call_open. */
 extern jj_held_file *jj_held_file_open(const jj_source *source);
 
-/* SHA-256 of the content from its beginning to its end. Checks for interrupts. */
+/* SHA-256 of the content from its beginning to its end, of a compressed file that of what it holds. Checks for interrupts. */
 extern void jj_held_file_digest(const jj_held_file *file, const jj_source *source, uint8 digest[JJ_SHA256]);
 
 /* Whether the content has been written to since the file was opened. A file that was given another name has not. */

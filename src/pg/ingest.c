@@ -65,6 +65,8 @@ next_flow(attempt *a)
 			a->ended = true;
 			return NULL;
 		}
+		if (a->in->order.check != NULL)
+			a->in->order.check();
 	}
 	return row;
 }

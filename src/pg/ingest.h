@@ -19,6 +19,9 @@ typedef struct jj_ingest_order
 
 	/* Commit, and begin the next transaction. Memory contexts of the ingest must survive it. */
 	void		(*commit) (void);
+
+	/* Called again and again while a capture is read, may raise an error of class 57; or NULL. */
+	void		(*check) (void);
 } jj_ingest_order;
 
 typedef enum jj_outcome

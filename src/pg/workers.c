@@ -6,7 +6,9 @@
 
 #include <signal.h>
 
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
@@ -15,7 +17,9 @@
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "storage/shmem.h"
+#include "utils/acl.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
@@ -80,6 +84,57 @@ change_state(jj_slot *s, jj_worker_state state)
 {
 	s->state = state;
 	s->changed = GetCurrentTimestamp();
+}
+
+/* ---- rules for SQL functions */
+
+const char *
+jj_worker_kind_name(jj_worker_kind kind)
+{
+	return kind == JJ_WORKER_CAPTURE ? "capture" : "watch";
+}
+
+void
+jj_worker_check_owner(jj_worker_kind kind, const char *name, const char *owner)
+{
+	Oid			role = get_role_oid(owner, true);
+
+	if (superuser() || (OidIsValid(role) && has_privs_of_role(GetUserId(), role)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("must be owner of %s \"%s\"", jj_worker_kind_name(kind), name)));
+}
+
+void
+jj_worker_check_login(jj_worker_kind kind, Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	bool		login;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "role with OID %u does not exist", role);
+	login = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+	ReleaseSysCache(tuple);
+	if (!login && jj_bypass_login_check == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("role \"%s\" is not permitted to log in", GetUserNameFromId(role, false)),
+				 errdetail("The worker of a %s connects as the role that starts it.", jj_worker_kind_name(kind)),
+				 errhint("Start the %s as another role, or use ALTER ROLE ... LOGIN.", jj_worker_kind_name(kind))));
+}
+
+void
+jj_worker_say_how_long(jj_worker_kind kind, const char *name)
+{
+	if (!jj_launcher_is_preloaded())
+		ereport(NOTICE,
+				(errmsg("%s \"%s\" runs until the server is restarted", jj_worker_kind_name(kind), name),
+				 errhint("Add joyfuljay to shared_preload_libraries, and the database to joyfuljay.databases, to have it back after a restart.")));
+	else if (!jj_launcher_knows_database())
+		ereport(NOTICE,
+				(errmsg("%s \"%s\" runs until the server is restarted", jj_worker_kind_name(kind), name),
+				 errhint("Add the database to joyfuljay.databases to have it back after a restart.")));
 }
 
 /* ---- requests of sessions */
@@ -198,7 +253,7 @@ jj_worker_start(jj_worker_kind kind, const char *name, Oid role)
 	if (active)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("%s \"%s\" is already running", kind == JJ_WORKER_CAPTURE ? "capture" : "watch", name)));
+				 errmsg("%s \"%s\" is already running", jj_worker_kind_name(kind), name)));
 	if (s == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),

@@ -108,6 +108,16 @@ extern bool jj_launcher_knows_database(void);
 
 /* ---- for SQL functions */
 
+/* "capture" or "watch". */
+extern const char *jj_worker_kind_name(jj_worker_kind kind);
+
+/* Errors: the current user is no member of the role of that name; a worker can't connect as the role, since it may not log in. */
+extern void jj_worker_check_owner(jj_worker_kind kind, const char *name, const char *owner);
+extern void jj_worker_check_login(jj_worker_kind kind, Oid role);
+
+/* A NOTICE if what was started will not come back by itself after a restart of the server. */
+extern void jj_worker_say_how_long(jj_worker_kind kind, const char *name);
+
 /*
  * Start the worker of a row when the transaction commits, with the rights of
  * the role. Error if it runs already, or no more can.

@@ -49,6 +49,11 @@ SELECT jj_create_table('others');
 CALL jj_ingest('jj_ingest', 'others');
 SELECT path, status, duplicate_of FROM ledger WHERE target = 'others'::regclass ORDER BY path;
 
+-- compressed it is still the same
+COPY shell FROM PROGRAM 'rm jj_ingest/packed -rf; mkdir jj_ingest/packed; cp jj_captures/pcap_le_us.pcap* jj_ingest/packed';
+CALL jj_ingest('jj_ingest/packed', 'others');
+SELECT path, status, duplicate_of, right_digest FROM ledger WHERE path ~ 'packed' ORDER BY path;
+
 -- changed content
 COPY shell FROM PROGRAM 'cp jj_captures/icmp.pcap jj_ingest/same.pcap; cp jj_captures/protocols.pcap jj_ingest/vpn.pcap';
 CALL jj_ingest('jj_ingest', 'flows');
