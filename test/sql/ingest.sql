@@ -50,7 +50,7 @@ CALL jj_ingest('jj_ingest', 'others');
 SELECT path, status, duplicate_of FROM ledger WHERE target = 'others'::regclass ORDER BY path;
 
 -- compressed it is still the same
-COPY shell FROM PROGRAM 'rm jj_ingest/packed -rf; mkdir jj_ingest/packed; cp jj_captures/pcap_le_us.pcap* jj_ingest/packed';
+COPY shell FROM PROGRAM 'mkdir jj_ingest/packed; cp jj_captures/pcap_le_us.pcap* jj_ingest/packed';
 CALL jj_ingest('jj_ingest/packed', 'others');
 SELECT path, status, duplicate_of, right_digest FROM ledger WHERE path ~ 'packed' ORDER BY path;
 
