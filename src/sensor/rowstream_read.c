@@ -515,6 +515,7 @@ take_header(jj_rowstream_reader *r, bool *have, jj_error *err)
 	c.end = p + JJ_ROWSTREAM_HEADER;
 	if (!take_set(&c, &r->features))
 		return FAIL(r, err, "malformed row stream: columns that do not exist");
+	r->row.wanted = r->features;
 	r->start += JJ_ROWSTREAM_HEADER;
 	r->offset += JJ_ROWSTREAM_HEADER;
 	r->opened = *have = true;

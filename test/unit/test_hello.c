@@ -542,7 +542,7 @@ test_wanted(void)
 	jj_set_add(&some, JJ_F_tls_cipher_count);
 	client_hello(&m, 0x0303, "", NULL, "c02b");
 	CLIENT;
-	row.wanted = &some;
+	row.wanted = some;
 	client_columns('t');
 	for (unsigned f = 0; f < JJ_FEATURES; f++)
 		set += jj_row_has(&row, f);
