@@ -443,13 +443,18 @@ label_communities(uint32_t *community, uint32_t n, uint32_t *room)
 }
 
 void
-jj_connection_measured(jj_connection *c)
+jj_connection_measured(jj_connection *c, bool communities)
 {
 	uint32_t	n = c->graph.nodes;
 	double		pairs = ((double) n - 1) * ((double) n - 2);
 
 	for (uint32_t i = 0; c->betweenness != NULL && i < n; i++)
 		c->betweenness[i] /= pairs;
+	if (!communities)
+	{
+		jj_release(&c->allocator, c->community);
+		c->community = NULL;
+	}
 	/* the edges are used up: their memory is room for the labels, since each node has an edge */
 	if (c->community != NULL)
 		label_communities(c->community, n, (uint32_t *) c->edge);

@@ -82,8 +82,8 @@ extern bool jj_connection_betweenness_exceeded(const jj_connection *c);
  */
 extern bool jj_connection_measures(jj_connection *c, bool betweenness, bool clustering, bool community, jj_graph_measures *m);
 
-/* The measures are there: finish them (division, labels) and release the graph. */
-extern void jj_connection_measured(jj_connection *c);
+/* The measures are there, but for communities if they could not be found: finish them (division, labels) and release the graph. */
+extern void jj_connection_measured(jj_connection *c, bool communities);
 
 /* Set the wanted columns conn_* of a flow that was added; false if its addresses or the pair of them are not in the graph. */
 extern bool jj_connection_emit(const jj_connection *c, const jj_connection_flow *f, jj_row *row);

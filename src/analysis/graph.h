@@ -40,13 +40,14 @@ typedef struct jj_graph_measures
 	double	   *betweenness;	/* sum over the pairs of other nodes, of the directed graph, each edge of length 1; not divided */
 	double	   *clustering;		/* local clustering coefficient on the links; NaN with fewer than 2 neighbours */
 	uint32_t   *community;		/* number of the node's community, by Louvain on the weighted links */
+	uint32_t	max_rounds;		/* over all nodes, that Louvain may make; 0 = no limit. igraph 0.10 does not always come to an end */
 	bool		(*stop) (void *arg);	/* asked often: whether to give up; NULL = never */
 	void	   *stop_arg;
 } jj_graph_measures;
 
 /*
  * jj_graph_measure of the module. Not for two threads at once. JJ_ERR_STOPPED
- * if stop said so, JJ_ERR_NOMEM, or JJ_ERR_LIBRARY with igraph's message;
+ * if stop said so, JJ_ERR_LIMIT after max_rounds, JJ_ERR_NOMEM, or JJ_ERR_LIBRARY with igraph's message;
  * the values are undefined then.
  */
 typedef jj_code (*jj_graph_measure_function) (const jj_graph *g, const jj_graph_measures *m, jj_error *err);

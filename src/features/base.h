@@ -36,6 +36,7 @@ typedef enum jj_code
 	JJ_ERR_DEVICE,				/* there is no such interface, or not any more */
 	JJ_ERR_DOWN,				/* the interface is down */
 	JJ_ERR_STOPPED,				/* the caller asked for it */
+	JJ_ERR_LIMIT,				/* more work than is allowed */
 	JJ_ERR_LIBRARY				/* a library failed; the message is its own */
 } jj_code;
 

@@ -152,6 +152,9 @@ jj_raise(const jj_error *error, const jj_source *source)
 		case JJ_ERR_STOPPED:
 			code = ERRCODE_QUERY_CANCELED;
 			break;
+		case JJ_ERR_LIMIT:
+			code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+			break;
 		case JJ_ERR_LIBRARY:
 			code = ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
 			break;

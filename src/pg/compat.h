@@ -121,4 +121,11 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags pg_attribute_unused())
 #define jj_timeout_again(id, ms) enable_timeout_after(id, ms)
 #endif
 
+/* The parts of a name as in SQL: dots, double quotes. */
+#if PG_VERSION_NUM >= 160000
+#define jj_qualified_name(text) stringToQualifiedNameList(text, NULL)
+#else
+#define jj_qualified_name(text) stringToQualifiedNameList(text)
+#endif
+
 #endif

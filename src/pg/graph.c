@@ -113,26 +113,50 @@ check_interrupts(void *arg)
 	return i->error != NULL;
 }
 
-static void
-measure(jj_connection *c, const jj_measures *needed)
+/* Rounds over all nodes that Louvain may make; graphs of traffic take some dozens. */
+#define MAX_ROUNDS 1000
+
+/* Have measures taken; false if there were too many rounds. */
+static bool
+call_module(const jj_connection *c, jj_graph_measures *m)
 {
-	jj_graph_measures m;
 	jj_error	error = {0};
 	interruption pending = {.context = CurrentMemoryContext};
 	jj_code		code;
+
+	m->stop = check_interrupts;
+	m->stop_arg = &pending;
+	m->max_rounds = MAX_ROUNDS;
+	code = load_module() (jj_connection_graph(c), m, &error);
+	if (pending.error != NULL)
+		ReThrowError(pending.error);
+	if (code != JJ_OK && code != JJ_ERR_LIMIT)
+		jj_raise(&error, NULL);
+	return code == JJ_OK;
+}
+
+static void
+measure(jj_connection *c, const jj_measures *needed, const char *what, bool loud)
+{
+	jj_graph_measures m;
+	jj_graph_measures communities = {0};
+	bool		found = true;
 
 	if (!jj_connection_measures(c, needed->betweenness, needed->clustering, needed->community, &m))
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
-	m.stop = check_interrupts;
-	m.stop_arg = &pending;
-	code = load_module() (jj_connection_graph(c), &m, &error);
-	if (pending.error != NULL)
-		ReThrowError(pending.error);
-	if (code != JJ_OK)
-		jj_raise(&error, NULL);
-	jj_connection_measured(c);
+	communities.community = m.community;
+	m.community = NULL;
+	if (m.betweenness != NULL || m.clustering != NULL)
+		(void) call_module(c, &m);
+	if (communities.community != NULL)
+		found = call_module(c, &communities);
+	if (!found && loud)
+		ereport(WARNING,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the community columns of the connection graph %s are NULL: Louvain came to no end in %d rounds", what, MAX_ROUNDS)));
+	jj_connection_measured(c, found);
 }
 
 static void
@@ -183,5 +207,5 @@ jj_graph_finish(jj_connection *c, const jj_connection_options *o, const jj_featu
 	if (loud)
 		warn_limits(c, o, features, what);
 	if (any && jj_connection_exceeded(c) == JJ_EXCESS_NONE)
-		measure(c, &needed);
+		measure(c, &needed, what, loud);
 }

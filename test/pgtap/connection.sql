@@ -79,5 +79,24 @@ SELECT matches(pg_temp.plan(format('SELECT conn_src_community FROM jj_extract(%L
 SELECT is(pg_temp.digest(format('SELECT capture, first_frame, %s FROM jj_extract(%L::text[])', :'conn', p)), :'serial', 'in parallel, by files') FROM paths;
 SELECT is(pg_temp.digest(format('SELECT first_frame, %s FROM jj_extract(%L)', :'conn', path)), pg_temp.digest(format('SELECT first_frame, %s FROM r WHERE file = %L', :'conn', name)),
 	'in parallel, one file by shares of its flows: ' || name) FROM capture WHERE name IN ('demo.pcapng', 'many_udp.pcap', 'concurrent.pcap', 'fragments_flood.pcap');
+
+-- ---- stored flows: the same columns from the table, in any order of its rows
+
+CREATE TEMP TABLE stored ON COMMIT DROP AS SELECT * FROM r ORDER BY md5(file || ord);
+CREATE FUNCTION pg_temp.from_stored(which text, how text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN pg_temp.digest(format('SELECT first_frame, %s FROM jj_connection_flows(%L)',
+		(SELECT string_agg(name, ', ' ORDER BY position) FROM jj_features WHERE group_name = 'connection'), format('SELECT * FROM stored WHERE file = %L ORDER BY %s', which, how)));
+END $$;
+SELECT is_empty($$ SELECT name FROM capture WHERE error IS NULL AND own AND pg_temp.from_stored(name, 'ord') <> pg_temp.digest(format('SELECT first_frame, %s FROM r WHERE file = %L',
+	(SELECT string_agg(name, ', ' ORDER BY position) FROM jj_features WHERE group_name = 'connection'), name)) $$, 'jj_connection_flows gives what jj_extract gave, for each capture');
+SELECT is_empty($$ SELECT name FROM capture WHERE error IS NULL AND own AND pg_temp.from_stored(name, 'ord DESC') <> pg_temp.from_stored(name, 'md5(ord::text)') $$, 'whatever the order of the rows');
+SELECT is_empty($$ SELECT name, n.address FROM capture CROSS JOIN LATERAL jj_connection_graph(format('SELECT * FROM stored WHERE file = %L', name)) n
+	LEFT JOIN numbered o ON o.file = name AND o.address = n.address
+	WHERE own AND error IS NULL AND (n.node, n.betweenness, n.clustering, n.community) IS DISTINCT FROM (o.number::int, o.betweenness, o.clustering, o.community) $$, 'jj_connection_graph has the nodes');
+SELECT is_empty($$ SELECT name, totals FROM capture, LATERAL (SELECT ARRAY[sum(flows_out), sum(flows_in), sum(packets_sent), sum(packets_received), sum(bytes_sent), sum(bytes_received)] AS totals
+		FROM jj_connection_graph(format('SELECT * FROM stored WHERE file = %L', name), options => '{"connection_use_ports": true}')) n
+	WHERE own AND error IS NULL AND totals IS DISTINCT FROM (SELECT ARRAY[nullif(count(*), 0), nullif(count(*), 0), sum(total_packets), sum(total_packets), sum(total_bytes), sum(total_bytes)] FROM r WHERE file = name) $$,
+	'what is sent is received, and is all there is');
 SELECT finish();
 ROLLBACK;

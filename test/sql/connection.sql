@@ -81,4 +81,64 @@ EXPLAIN (COSTS OFF) SELECT src_ip FROM jj_extract('jj_captures/demo.pcapng');
 EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT conn_src_community FROM jj_extract('jj_captures/demo.pcapng') WHERE dst_port = 53;
 SELECT count(*) FROM jj_status() WHERE name = 'graph module' AND value <> 'not installed';
 
+-- ---- stored flows
+
+\pset null -
+CREATE TABLE regress_flows AS SELECT 7::bigint AS run, * FROM jj_extract(graph_capture(:'bridge'));
+SELECT * FROM jj_connection_graph('regress_flows');
+SELECT * FROM jj_connection_graph('regress_flows'::regclass, since => '1970-01-01 00:00:03+00', until => '1970-01-01 00:00:05+00');
+SELECT node, address, port, out_degree, in_degree FROM jj_connection_graph('public."regress_flows"', options => '{"connection_use_ports": true}') LIMIT 3;
+SELECT run, capture, first_frame, start_time, src_ip, dst_ip, src_port, dst_port, protocol, conn_src_dst_flows, conn_dst_betweenness, conn_src_community, conn_same_community FROM jj_connection_flows('regress_flows');
+SELECT count(*) FROM jj_connection_flows('regress_flows'::regclass, until => '1970-01-01 00:00:03+00');
+-- any query with the columns, here flow records of another kind
+SELECT node, address, out_degree, in_degree, betweenness, community, packets_sent, bytes_received FROM jj_connection_graph($$ -- a chain
+	WITH netflow(a, b, pkts, octets) AS (VALUES ('10.0.0.1', '10.0.0.2', 5, 500), ('10.0.0.2', '2001:db8::1', 1, 60), ('2001:db8::1', '192.0.2.7/24', 2, 80))
+	SELECT a::inet AS src_ip, b::inet AS dst_ip, NULL AS src_port, NULL AS dst_port, 6 AS protocol, pkts AS packets_fwd, 0 AS packets_bwd, octets AS bytes_fwd, 0 AS bytes_bwd FROM netflow; $$);
+SELECT run, capture, first_frame, start_time, src_ip, dst_port, protocol, conn_src_port_flows, conn_src_unique_ports, conn_src_out_degree
+FROM jj_connection_flows($$ SELECT '::1'::inet AS src_ip, '::2'::inet AS dst_ip, 1 AS src_port, 2 AS dst_port, 17 AS protocol, 1 AS packets_fwd, 0 AS packets_bwd, 9 AS bytes_fwd, 0 AS bytes_bwd $$);
+-- its columns are those of the group, in their order
+SELECT string_agg(name, ', ' ORDER BY position) = (SELECT string_agg(attname, ', ' ORDER BY n) FROM (SELECT unnest(proargnames) AS attname, generate_subscripts(proargnames, 1) AS n FROM pg_proc
+	WHERE oid = 'jj_connection_flows(text, timestamptz, timestamptz, jsonb)'::regprocedure) x WHERE attname LIKE 'conn\_%') FROM jj_features WHERE group_name = 'connection';
+-- limits
+SELECT count(*) FROM jj_connection_graph('regress_flows', options => '{"connection_max_nodes": 5}');
+SELECT count(*), count(conn_src_dst_flows) FROM jj_connection_flows('SELECT * FROM regress_flows', options => '{"connection_max_edges": 7}');
+SELECT count(*), count(betweenness), count(community) FROM jj_connection_graph('regress_flows', options => '{"connection_max_betweenness": 47}');
+-- back into the table
+UPDATE regress_flows f SET conn_dst_betweenness = c.conn_dst_betweenness, conn_dst_community = c.conn_dst_community
+FROM jj_connection_flows($$SELECT * FROM regress_flows WHERE dst_ip <> '10.0.0.4'$$) c WHERE (f.run, f.capture, f.first_frame) = (c.run, c.capture, c.first_frame);
+SELECT DISTINCT dst_ip, conn_dst_betweenness, conn_dst_community FROM regress_flows ORDER BY 1;
+-- errors
+SELECT * FROM jj_connection_graph('no_such_table');
+SELECT * FROM jj_connection_graph('two words');
+SELECT * FROM jj_connection_graph('selection');
+SELECT * FROM jj_connection_graph('SELECT 1; SELECT 2');
+SELECT * FROM jj_connection_graph('SELECT * FROM regress_flows) q; DROP TABLE regress_flows; SELECT * FROM (SELECT * FROM regress_flows');
+SELECT * FROM jj_connection_graph('WITH gone AS (DELETE FROM regress_flows RETURNING *) SELECT * FROM gone');
+SELECT * FROM jj_connection_graph('SELECT src_ip, dst_ip FROM regress_flows');
+SELECT * FROM jj_connection_graph('pg_class'::regclass);
+SELECT * FROM jj_connection_graph(1::oid::regclass);
+SELECT * FROM jj_connection_graph('SELECT src_ip, dst_ip, src_port, dst_port, protocol, packets_fwd, packets_bwd, bytes_fwd, bytes_bwd FROM regress_flows', since => 'now');
+SELECT * FROM jj_connection_flows('SELECT NULL::inet AS src_ip, dst_ip, src_port, dst_port, protocol, packets_fwd, packets_bwd, bytes_fwd, bytes_bwd FROM regress_flows');
+SELECT * FROM jj_connection_flows('SELECT src_ip, dst_ip, src_port, 70000 AS dst_port, protocol, packets_fwd, packets_bwd, bytes_fwd, bytes_bwd FROM regress_flows');
+SELECT * FROM jj_connection_flows('SELECT src_ip, dst_ip, src_port, dst_port, 256 AS protocol, packets_fwd, packets_bwd, bytes_fwd, bytes_bwd FROM regress_flows');
+SELECT * FROM jj_connection_flows('SELECT src_ip, dst_ip, src_port, dst_port, protocol, -1 AS packets_fwd, packets_bwd, bytes_fwd, bytes_bwd FROM regress_flows');
+SELECT * FROM jj_connection_graph('regress_flows', options => '{"flow_timeout": 1}');
+SELECT * FROM jj_connection_graph('regress_flows', options => '{"connection_ports": true}');
+SELECT * FROM jj_connection_graph('regress_flows', options => '[]');
+SELECT * FROM jj_connection_graph(NULL::text);
+SELECT * FROM jj_connection_flows('regress_flows', options => NULL);
+-- as the caller: its rights, its row security
+CREATE ROLE regress_jj_graph;
+SET ROLE regress_jj_graph;
+SELECT count(*) FROM jj_connection_graph('regress_flows');
+SELECT count(*) FROM jj_connection_flows('SELECT * FROM regress_flows');
+RESET ROLE;
+GRANT SELECT ON regress_flows TO regress_jj_graph;
+CREATE POLICY regress_some ON regress_flows FOR SELECT USING (src_ip = '10.0.0.1');
+ALTER TABLE regress_flows ENABLE ROW LEVEL SECURITY;
+SET ROLE regress_jj_graph;
+SELECT address, flows_out FROM jj_connection_graph('regress_flows');
+RESET ROLE;
+DROP TABLE regress_flows;
+DROP ROLE regress_jj_graph;
 DROP FUNCTION graph_capture(text);

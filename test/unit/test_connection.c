@@ -162,8 +162,18 @@ measures(void)
 	memcpy(m.betweenness, b, sizeof(b));
 	memcpy(m.clustering, k, sizeof(k));
 	memcpy(m.community, group, sizeof(group));
-	jj_connection_measured(c);
+	jj_connection_measured(c, true);
 	is_text(columns_of(c, &f), "1 1 1 1 1 1 7 460 9 540 1 1 1 0.3 0.3 0 3 0 0.25 -", "betweenness is divided, communities are labelled, NaN is NULL");
+	jj_connection_close(c);
+
+	c = open_graph(&o);
+	add_text(c, BRIDGE, false);
+	jj_connection_finish(c, true);
+	jj_connection_measures(c, true, true, true, &m);
+	memcpy(m.betweenness, b, sizeof(b));
+	memcpy(m.clustering, k, sizeof(k));
+	jj_connection_measured(c, false);
+	is_text(columns_of(c, &f), "1 1 1 1 1 1 7 460 9 540 1 1 1 0.3 0.3 - - - 0.25 -", "communities may not have been found");
 	jj_connection_close(c);
 
 	c = open_graph(&o);
@@ -171,7 +181,7 @@ measures(void)
 	jj_connection_finish(c, true);
 	ok(jj_connection_measures(c, true, false, true, &m) && m.betweenness == NULL && m.clustering == NULL && m.community != NULL, "betweenness needs three nodes");
 	m.community[0] = m.community[1] = 1;
-	jj_connection_measured(c);
+	jj_connection_measured(c, true);
 	is_text(measures_text(c), "0: - - 0; 1: - - 0", "what isn't asked for is unknown");
 	jj_connection_close(c);
 }

@@ -41,7 +41,7 @@ measured(const char *text, bool reversed)
 		snprintf(result, sizeof(result), "%s", err.message);
 	else
 	{
-		jj_connection_measured(c);
+		jj_connection_measured(c, true);
 		snprintf(result, sizeof(result), "%s", measures_text(c));
 	}
 	jj_connection_close(c);
@@ -135,7 +135,7 @@ random_order(void)
 		c[i] = random_graph(i == 1, 300, 700);
 		jj_connection_measures(c[i], true, true, true, &m[i]);
 		good = good && jj_graph_measure(jj_connection_graph(c[i]), &m[i], &err) == JJ_OK;
-		jj_connection_measured(c[i]);
+		jj_connection_measured(c[i], true);
 	}
 	n = jj_connection_nodes(c[0]);
 	ok(good && n > 250 && n == jj_connection_nodes(c[1]), "a random graph in two orders");
@@ -186,6 +186,10 @@ stopping(void)
 	is_text(err.message, "stopped", "stopped at any of them, nothing leaks");
 	m.stop = NULL;
 	ok(jj_graph_measure(jj_connection_graph(c), &m, &err) == JJ_OK, "and the next call is as good as ever");
+	m.max_rounds = 2;
+	ok(jj_graph_measure(jj_connection_graph(c), &m, &err) == JJ_ERR_LIMIT, "Louvain ends after so many rounds");
+	m.max_rounds = 1000;
+	ok(jj_graph_measure(jj_connection_graph(c), &m, &err) == JJ_OK, "if it needs more");
 	jj_connection_close(c);
 }
 

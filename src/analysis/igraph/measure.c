@@ -30,6 +30,7 @@ static struct
 	jmp_buf		out;
 	const jj_graph_measures *measures;
 	jj_error	error;
+	uint32_t	rounds;			/* that Louvain may still make and one; 0 = no limit, or it isn't running */
 	bool		broken;			/* igraph found itself in a state that it can't be in */
 }			call;
 
@@ -94,11 +95,17 @@ on_warning(const char *reason, const char *file, int line)
 static igraph_error_t
 on_interruption(void *data)
 {
+	const jj_graph_measures *m = call.measures;
+	bool		over = call.rounds > 0 && --call.rounds == 0;
+
 	(void) data;
-	if (call.measures->stop == NULL || !call.measures->stop(call.measures->stop_arg))
+	if (!over && (m->stop == NULL || !m->stop(m->stop_arg)))
 		return IGRAPH_SUCCESS;
 	IGRAPH_FINALLY_FREE();
-	note(JJ_ERR_STOPPED, "stopped");
+	if (over)
+		note(JJ_ERR_LIMIT, "communities were not found within the rounds allowed");
+	else
+		note(JJ_ERR_STOPPED, "stopped");
 	longjmp(call.out, 1);
 }
 
@@ -167,7 +174,10 @@ measure_communities(const igraph_t *graph, const jj_graph *g, uint32_t *to)
 	IGRAPH_FINALLY(igraph_rng_destroy, &rng);
 	igraph_rng_seed(&rng, SEED);
 	igraph_rng_set_default(&rng);
+	/* it asks whether to stop once a round */
+	call.rounds = call.measures->max_rounds > 0 ? call.measures->max_rounds + 1 : 0;
 	igraph_community_multilevel(graph, &weights, 1.0, &membership, NULL, NULL);
+	call.rounds = 0;
 	for (uint32_t i = 0; i < g->nodes; i++)
 		to[i] = (uint32_t) VECTOR(membership)[i];
 	igraph_rng_destroy(&rng);
@@ -216,6 +226,7 @@ jj_graph_measure(const jj_graph *g, const jj_graph_measures *m, jj_error *err)
 	else
 	{
 		call.measures = m;
+		call.rounds = 0;
 		old_error = igraph_set_error_handler(on_error);
 		old_fatal = igraph_set_fatal_handler(on_fatal);
 		old_warning = igraph_set_warning_handler(on_warning);
