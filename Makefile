@@ -6,7 +6,7 @@
 #   make fuzz SECONDS=60
 #   make && make install     the extension alone (needs the packages of tools/setup.sh)
 #
-# Parts of make test, for daily work: test-unit, test-fuzz (both without PostgreSQL), test-regress, test-pgtap, test-tap (these
+# Parts of make test, for daily work: test-unit, test-fuzz (both without PostgreSQL), test-regress, test-pgtap, test-tap, test-recipes (these
 # test the installed extension). WERROR=-Werror turns warnings into errors.
 
 .DEFAULT_GOAL := all
@@ -194,7 +194,7 @@ test-unit: unit-programs
 test-fuzz: replay-programs
 	tools/run-tests.sh fuzz
 
-test-regress test-pgtap test-tap:
+test-regress test-pgtap test-tap test-recipes:
 	tools/server.sh tools/run-tests.sh $(@:test-%=%)
 
 SECONDS = 60
@@ -209,5 +209,5 @@ ROUNDS = 5
 bench: bench-programs
 	tools/server.sh bench/run.sh build/bench $(PACKETS) $(FLOWS) $(ROUNDS)
 
-.PHONY: install-graph uninstall-graph features-check test demo test-unit test-fuzz test-regress test-pgtap test-tap fuzz bench \
+.PHONY: install-graph uninstall-graph features-check test demo test-unit test-fuzz test-regress test-pgtap test-tap test-recipes fuzz bench \
 	unit-programs replay-programs fuzz-programs bench-programs

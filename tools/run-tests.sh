@@ -1,9 +1,9 @@
 #!/bin/sh
 # Run suites of tests, one TAP stream for all.
 #
-#     tools/run-tests.sh [build] [unit] [fuzz] [install] [regress] [pgtap] [tap]
+#     tools/run-tests.sh [build] [unit] [fuzz] [install] [regress] [pgtap] [tap] [recipes]
 #
-# regress, pgtap and tap test the installed extension and want the server and
+# regress, pgtap, tap and recipes test the installed extension and want the server and
 # the folder of tools/server.sh. JJ_MORE_CAPTURES may name folders of further
 # captures, with colons between; the tests that read them say so when they are
 # skipped.
@@ -101,6 +101,14 @@ suite()
 				name=$(basename "$file" .pl)
 				logs=$JJ_SERVER_DIR/work/tmp_check/log
 				line tap "tap/$name" "cd '$JJ_SERVER_DIR/work' && ${as_server}env -u PGHOST -u PGUSER -u PGDATABASE PGPORT=65432 PATH='$bindir:$PATH' TESTDIR='$JJ_SERVER_DIR/work' TESTDATADIR='$JJ_SERVER_DIR/work/tmp_check' TESTLOGDIR='$logs' PG_REGRESS='$support/regress/pg_regress' perl -I '$support/perl' -I test/t $file; status=\$?; [ \$status -eq 0 ] || tail -n 60 '$logs/regress_log_$name' | sed 's/^/# /'; exit \$status"
+			done
+			;;
+		recipes)
+			need_server recipes
+			python=
+			[ ! -x build/recipes/bin/python ] || python=$root/build/recipes/bin/python
+			for file in $(grep -l '^<!-- executed -->$' docs/*.md) $(grep -l '^# expect: ' docs/*.py); do
+				line tap "recipes/$(basename "$file")" "JJ_RECIPES_PYTHON='$python' perl test/recipes/run.pl $file"
 			done
 			;;
 		*)

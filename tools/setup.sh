@@ -90,6 +90,7 @@ look()
 		lack pgTAP
 		postgres_packages="$postgres_packages pgtap"
 	fi
+	python3 -c 'import ensurepip, venv' 2>/dev/null || lack "Python's venv" python3 python3-venv
 	[ "$level" = test ] && return
 
 	has_libfuzzer || lack libFuzzer clang libclang-rt
