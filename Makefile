@@ -156,6 +156,12 @@ build/san/test_measure: UNIT_LIBS = $(IGRAPH_LIBS)
 build/san/test/unit/test_measure.o build/san/src/analysis/igraph/measure.o: OWN_CFLAGS += -DJJ_WITH_IGRAPH $(IGRAPH_CFLAGS)
 endif
 
+# parts of jj-sensor
+build/san/test_rowtext: build/san/src/sensor/rowtext.o
+build/san/test_sandbox: build/san/src/sensor/sandbox.o
+build/san/test_sandbox: UNIT_LIBS = $(SECCOMP_LIBS)
+build/san/src/sensor/sandbox.o: OWN_CFLAGS += $(SECCOMP_CFLAGS)
+
 $(REPLAY_PROGRAMS): build/san/replay_%: build/san/test/fuzz/fuzz_%.o build/san/test/fuzz/replay.o build/san/engine.a
 	$(CC) $(SANITIZE) -o $@ $^ $(ENGINE_LIBS) -lm
 
@@ -171,7 +177,7 @@ build/bench/jj-bench: build/bench/bench/bench.o build/bench/engine.a
 build/bench/jj-send: build/bench/bench/send.o build/bench/engine.a
 	$(CC) -o $@ $^ $(ENGINE_LIBS) -lm
 
--include $(wildcard build/*/test/*/*.d build/bench/bench/*.d build/san/src/analysis/igraph/*.d)
+-include $(wildcard build/*/test/*/*.d build/bench/bench/*.d build/san/src/analysis/igraph/*.d build/san/src/sensor/*.d)
 .SECONDARY:
 
 unit-programs: $(UNIT_PROGRAMS)

@@ -176,7 +176,7 @@ static bool
 put_time(jj_rowstream_writer *w, int64_t us, style s)
 {
 	int64_t		seconds = us / 1000000 - (us % 1000000 < 0);
-	const int	fraction = (int) (us - seconds * 1000000);
+	const int	fraction = (int) (us % 1000000 + (us % 1000000 < 0 ? 1000000 : 0));
 	int64_t		days = seconds / 86400 - (seconds % 86400 < 0);
 	const int	rest = (int) (seconds - days * 86400);
 	int64_t		era;
