@@ -22,6 +22,7 @@ enum
 	OPT_IMMEDIATE,
 	OPT_TIMEOUT,
 	OPT_NAME,
+	OPT_KEY_FILE,
 	OPT_USER,
 	OPT_NO_SECCOMP,
 	OPT_LIST_FEATURES,
@@ -45,6 +46,7 @@ static const struct option long_options[] = {
 	{"immediate", no_argument, NULL, OPT_IMMEDIATE},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"name", required_argument, NULL, OPT_NAME},
+	{"key-file", required_argument, NULL, OPT_KEY_FILE},
 	{"user", required_argument, NULL, OPT_USER},
 	{"no-seccomp", no_argument, NULL, OPT_NO_SECCOMP},
 	{"quiet", no_argument, NULL, 'q'},
@@ -75,6 +77,7 @@ jj_arguments_help(void)
 		  "  -d, --duration TIME      end after so many seconds, or \"10min\", \"1h\"\n"
 		  "  -c, --count N            end after N packets\n"
 		  "      --name TEXT          what column capture says instead of the name of interface or file\n"
+		  "      --key-file FILE      secret for --option anonymize_ips=on: 64 hexadecimal digits, or any text\n"
 		  "  -q, --quiet              no statistics at the end, errors alone\n"
 		  "\n"
 		  "of interfaces:\n"
@@ -199,6 +202,8 @@ check(jj_arguments *a, const char *format, bool timeout_given)
 		return bad("nothing to read", "Give an interface (-i) or a file (-r); jj-sensor --help tells more.");
 	if (a->interface != NULL && a->options.keep_flows)
 		return bad("option \"continue\" is for files", "");
+	if (a->options.engine.anonymize && a->key_file == NULL)
+		return bad("anonymize_ips needs a key", "--key-file names a file with the secret, as in the setting joyfuljay.anonymization_key.");
 	a->action = a->interface != NULL ? JJ_DO_LIVE : JJ_DO_FILES;
 	if (a->action == JJ_DO_LIVE && !timeout_given)
 		a->options.engine.active_timeout = LIVE_ACTIVE_TIMEOUT;
@@ -214,6 +219,7 @@ jj_arguments_parse(jj_arguments *a, int argc, char **argv)
 	int			c;
 
 	memset(a, 0, sizeof(*a));
+	a->program = argv[0];
 	a->output = "-";
 	a->user = "nobody";
 	a->seccomp = true;
@@ -288,6 +294,9 @@ jj_arguments_parse(jj_arguments *a, int argc, char **argv)
 				break;
 			case OPT_NAME:
 				a->name = optarg;
+				break;
+			case OPT_KEY_FILE:
+				a->key_file = optarg;
 				break;
 			case OPT_USER:
 				a->user = optarg;

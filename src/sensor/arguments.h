@@ -29,6 +29,7 @@ typedef enum jj_action
 typedef struct jj_arguments
 {
 	jj_action	action;
+	const char *program;		/* as it was called */
 	const char *interface;
 	char	  **files;			/* n_files of them; part of argv */
 	int			n_files;
@@ -37,6 +38,7 @@ typedef struct jj_arguments
 	jj_output_format format;
 	bool		overwrite;
 	const char *name;			/* for column capture; NULL: the file's or interface's */
+	const char *key_file;		/* with the secret for option anonymize_ips; NULL: none */
 	const char *user;			/* to change to, when started as root */
 	bool		seccomp;
 	bool		quiet;

@@ -128,7 +128,7 @@ typedef enum jj_rowstream_type
 typedef struct jj_rowstream_message
 {
 	jj_rowstream_type type;
-	const jj_row *row;			/* of a row; types, sizes and ranges of its values are right, texts may be any bytes */
+	const jj_row *row;			/* of a row; types, sizes and ranges of its values are right, jsonb is JSON, texts may be any bytes */
 	const jj_rowstream_stats *stats;	/* of statistics */
 	const jj_error *error;		/* of an error */
 	const char *text;			/* of a warning, or the source of a begin; terminated, any bytes otherwise */

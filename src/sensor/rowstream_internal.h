@@ -48,4 +48,7 @@ jj_array_width(jj_type type)
 	return type == JJ_FLOAT8_ARRAY ? 8 : type == JJ_INT4_ARRAY ? 4 : type == JJ_INT2_ARRAY ? 2 : 0;
 }
 
+/* Whether it is JSON text that becomes jsonb without an error, nested at most 64 deep (rowstream_json.c). */
+extern bool jj_rowstream_json(const uint8_t *bytes, size_t size);
+
 #endif

@@ -294,7 +294,7 @@ take_variable(jj_row *row, unsigned f, jj_type type, cursor *c)
 		case JJ_TEXT:
 		case JJ_BYTEA:
 		case JJ_JSONB:
-			if (!take_sized(c, &bytes, &size))
+			if (!take_sized(c, &bytes, &size) || (type == JJ_JSONB && !jj_rowstream_json(bytes, size)))
 				return TAKEN_NOT;
 			break;
 		default:

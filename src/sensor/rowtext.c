@@ -2,6 +2,7 @@
  * Rows as lines of CSV or JSON.
  */
 #include "sensor/rowtext.h"
+#include "sensor/utf8.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -33,24 +34,6 @@ static bool
 put_text(jj_rowstream_writer *w, const char *text)
 {
 	return put(w, text, strlen(text));
-}
-
-/* Bytes of the valid UTF-8 character that these begin with, 0 if they don't (RFC 3629; a zero byte is none). */
-static unsigned
-character(const uint8_t *b, size_t n)
-{
-	unsigned	size = b[0] < 0x80 ? b[0] != 0 : b[0] < 0xc2 ? 0 : b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : b[0] < 0xf5 ? 4 : 0;
-
-	if (size < 2)
-		return size;
-	if (size > n)
-		return 0;
-	for (unsigned i = 1; i < size; i++)
-		if ((b[i] & 0xc0) != 0x80)
-			return 0;
-	if ((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] > 0x9f) || (b[0] == 0xf0 && b[1] < 0x90) || (b[0] == 0xf4 && b[1] > 0x8f))
-		return 0;
-	return size;
 }
 
 /* One ASCII character of a text in its style; bytes written, at most 6. */
@@ -106,7 +89,7 @@ put_escaped(jj_rowstream_writer *w, const uint8_t *b, size_t n, style s)
 		return false;
 	while (n > 0)
 	{
-		const unsigned size = character(b, n);
+		const unsigned size = jj_utf8_size(b, n);
 
 		if (size == 1)
 			to += escape(to, *b, s);

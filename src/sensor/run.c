@@ -2,6 +2,7 @@
  * Packets to rows: the loops of jj-sensor.
  */
 #include "sensor/run.h"
+#include "features/cryptopan.h"
 #include "sensor/sandbox.h"
 
 #include <errno.h>
@@ -134,7 +135,13 @@ open_sources(run *r, jj_error *err)
 	jj_code		code = JJ_OK;
 
 	if (a->action == JJ_DO_LIVE)
-		return jj_live_open(&r->live, a->interface, a->filter, &a->live, &r->allocator, err);
+	{
+		code = jj_live_open(&r->live, a->interface, a->filter, &a->live, &r->allocator, err);
+		if (code == JJ_ERR_PERMISSION)
+			jj_hint(err, "Run it as root, or give the program the capability, as root: setcap cap_net_raw+ep %.150s",
+					r->a->program);
+		return code;
+	}
 	r->fds = calloc((size_t) a->n_files, sizeof(int));
 	if (r->fds == NULL)
 		return jj_fail(err, JJ_ERR_NOMEM, "out of memory");
@@ -145,14 +152,46 @@ open_sources(run *r, jj_error *err)
 	return code;
 }
 
+/* The key that the secret in the file and the salt give. */
+static jj_code
+read_key(const jj_arguments *a, uint8_t key[JJ_CRYPTOPAN_KEY], jj_error *err)
+{
+	char		secret[1024];
+	struct stat st;
+	ssize_t		n = -1;
+	bool		good;
+	int			fd = open(a->key_file, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) != 0 || (n = read(fd, secret, sizeof(secret))) < 0)
+		jj_fail(err, JJ_ERR_IO, "could not read key file \"%.150s\": %s", a->key_file, strerror(errno));
+	if (fd >= 0)
+		(void) close(fd);
+	if (n < 0)
+		return JJ_ERR_IO;
+	if (st.st_mode & S_IRWXO)
+		return jj_fail(err, JJ_ERR_PERMISSION, "key file \"%.150s\" may be read or written by everyone", a->key_file);
+	while (n > 0 && (secret[n - 1] == '\n' || secret[n - 1] == '\r'))
+		n--;
+	if (n == 0 || n == (ssize_t) sizeof(secret) || memchr(secret, '\0', (size_t) n) != NULL)
+		return jj_fail(err, JJ_ERR_ARGUMENT, "key file \"%.150s\" must have one line of 1 to %zu bytes", a->key_file, sizeof(secret) - 1);
+	good = jj_cryptopan_key(secret, (size_t) n, a->options.salt, strlen(a->options.salt), key);
+	explicit_bzero(secret, sizeof(secret));
+	return good ? JJ_OK : jj_fail(err, JJ_ERR_ARGUMENT, "libcrypto does not offer HMAC-SHA-256, which anonymization needs");
+}
+
 static jj_code
 open_engine(run *r, jj_error *err)
 {
 	jj_options	o = r->a->options.engine;
+	jj_code		code;
 
+	if (o.anonymize && (code = read_key(r->a, o.anonymization_key, err)) != JJ_OK)
+		return code;
 	if (getrandom(&o.hash_seed, sizeof(o.hash_seed), 0) != (ssize_t) sizeof(o.hash_seed))
 		return jj_fail(err, JJ_ERR_IO, "could not get a random seed: %s", strerror(errno));
-	return jj_engine_open(&r->engine, &o, r->filter, &r->allocator, err);
+	code = jj_engine_open(&r->engine, &o, r->filter, &r->allocator, err);
+	explicit_bzero(o.anonymization_key, sizeof(o.anonymization_key));
+	return code;
 }
 
 static jj_code

@@ -51,6 +51,8 @@ my @wrong = (
 	[ [ '-r', "$captures/not_text.txt" ], 1, qr/^jj-sensor: capture "\Q$captures\E\/not_text\.txt": /m, 'no capture' ],
 	[ [ '-r', "$captures/demo.pcapng", '-f', 'nonsense here' ], 1, qr/^jj-sensor: filter "nonsense here" does not compile/m, 'no filter' ],
 	[ [ '-r', "$captures/demo.pcapng", '-o', "$dir/nosuch/x.csv" ], 1, qr/^jj-sensor: could not open output "\Q$dir\E\/nosuch\/x\.csv": /m, 'no output' ],
+	[ [ '-r', "$captures/demo.pcapng", '--option', 'anonymize_ips=on' ], 2, qr/^jj-sensor: anonymize_ips needs a key\n/m, 'no key' ],
+	[ [ '-r', "$captures/demo.pcapng", '--option', 'anonymize_ips=on', '--key-file', "$captures/demo.pcapng" ], 1, qr/^jj-sensor: key file .* may be read or written by everyone$/m, 'a key that is none' ],
 	[ [ '-i', 'nosuch0' ], 1, qr/^jj-sensor: network interface "nosuch0" does not exist\njj-sensor: Network interfaces: .*lo/m, 'an interface that does not exist' ],
 );
 for my $w (@wrong)
@@ -145,7 +147,24 @@ my $taken = 0;
 $taken += $_ for grep { /^\d+$/ } split /\r?\n/, $out;
 is($taken, $node->safe_psql('postgres', "SET client_min_messages = error; SELECT count(flow) FROM jj_packets('$captures/demo.pcapng') WHERE frame <= 20"), 'so many packets');
 
+# the same pseudonyms as in the server
+my $key = "$dir/key";
+PostgreSQL::Test::Utils::append_to_file($key, "a secret\n");
+chmod 0600, $key;
+$node->append_conf('postgresql.conf', "session_preload_libraries = 'joyfuljay'\njoyfuljay.anonymization_key = 'a secret'\n");
+$node->reload;
+($status, $out, $err) = run_sensor('-q', '-r', "$captures/demo.pcapng", '--option', 'anonymize_ips=on', '--option', 'anonymization_salt=salt', '--key-file', $key, '--features', 'src_ip,dst_ip,community_id', '--format', 'csv');
+is($out =~ tr/\r//dr, $node->safe_psql('postgres', qq{SET client_min_messages = error; COPY (SELECT src_ip, dst_ip, community_id FROM jj_extract('$captures/demo.pcapng', options => '{"anonymize_ips": true, "anonymization_salt": "salt"}')) TO STDOUT WITH (FORMAT csv, HEADER)}) . "\n", 'pseudonyms are those of the server');
+unlike($out, qr/192\.0\.2\.10/, 'and no addresses');
+
 # ---- capturing
+
+if (slurp('/proc/self/status') =~ /^CapEff:\s*0+$/m)
+{
+	($status, $out, $err) = run_sensor('-i', 'lo');
+	is($status, 1, 'without the capability');
+	like($err, qr/^jj-sensor: permission denied to capture on network interface "lo"\njj-sensor: Run it as root, or give the program the capability, as root: setcap cap_net_raw\+ep .*jj-sensor$/m, 'how to get it');
+}
 
 my @unshare = ('unshare', '--user', '--map-current-user', '--keep-caps', '--net');
 my $inside = File::Temp->newdir;

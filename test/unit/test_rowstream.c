@@ -1,7 +1,7 @@
 /*
  * The row stream: what is written is read, and nothing else is believed.
  */
-#include "sensor/rowstream.h"
+#include "sensor/rowstream_internal.h"
 #include "failing.h"
 #include "rowstream_rows.h"
 #include "tap.h"
@@ -310,6 +310,44 @@ test_foreign(void)
 }
 
 static void
+test_json(void)
+{
+	static const char *const right[] = {
+		"{}", "[]", "null", " true ", "-0.5e-10", "\"\"", "{\"a\":1}", "{ \"a\" : [ 1 , {\"b\":[]} , \"x\" ] , \"c\" : null }", "[[[]],[]]",
+		"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\"", "\"caf\xc3\xa9\"", "0"
+	};
+	static const char *const wrong[] = {
+		"", " ", "{", "}", "[", "[1", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:1}", "[1}", "{\"a\":1]", "1 2", "01", "-", "1.",
+		".5", "1e", "1e1000", "+1", "nul", "nullx", "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u0000\"", "\"\\u12", "\"\\u20ac\"", "\"\xff\"", "\"a\nb\"", "NaN",
+		"[1]]", "'a'", "\xc3\xa9"
+	};
+	char		deep[200];
+	bool		good = true;
+
+	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
+		if (!jj_rowstream_json((const uint8_t *) right[i], strlen(right[i])))
+		{
+			printf("# refused: %s\n", right[i]);
+			good = false;
+		}
+	ok(good, "JSON is taken");
+	good = true;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		if (jj_rowstream_json((const uint8_t *) wrong[i], strlen(wrong[i])))
+		{
+			printf("# taken: %s\n", wrong[i]);
+			good = false;
+		}
+	ok(good, "what is none is refused");
+	memset(deep, '[', 64);
+	memset(deep + 64, ']', 64);
+	ok(jj_rowstream_json((const uint8_t *) deep, 128), "arrays in 64 arrays");
+	memset(deep, '[', 65);
+	memset(deep + 65, ']', 65);
+	ok(!jj_rowstream_json((const uint8_t *) deep, 130), "but not in more");
+}
+
+static void
 test_memory(void)
 {
 	const size_t header = 44 + (JJ_FEATURES + 7) / 8;
@@ -405,6 +443,7 @@ main(void)
 	write_stream(1, 1);
 	test_cut_and_damaged();
 	test_foreign();
+	test_json();
 	test_memory();
 	jj_rowstream_writer_free(&w);
 	for (unsigned i = 0; i < ROWS; i++)
