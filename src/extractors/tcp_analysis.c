@@ -520,27 +520,29 @@ keep_syn(const segment *g, const jj_work *w)
 {
 	const jj_packet *p = g->p;
 	jj_tcp_syn *y;
+	uint8_t		n_raw;
 
 	if (g->rest->syn != NULL || !jj_work_wants(w, JJ_G_tcp_fingerprint))
 		return true;
-	y = g->rest->syn = jj_alloc(&w->allocator, sizeof(*y));
+	n_raw = p->options_len < JJ_MAX_TCP_OPTIONS ? p->options_len : JJ_MAX_TCP_OPTIONS;
+	y = g->rest->syn = jj_alloc(&w->allocator, offsetof(jj_tcp_syn, raw) + n_raw);
 	if (y == NULL)
 		return false;
-	y->seq = p->seq;
-	y->ack = p->ack;
-	y->ip_id = p->ip_id;
-	y->flow_label = p->flow_label;
 	y->flags = p->tcp_flags;
 	y->window = p->window;
-	y->urgent = p->urgent;
 	y->ip_header_len = p->ip_header_len;
 	y->ip_version = p->ip_version;
 	y->ip_flags = p->ip_flags;
 	y->ttl = p->ttl;
 	y->tos = p->tos;
-	y->payload = p->payload_len > 0;
 	y->size = (uint8_t) (p->tcp_header_len - 20);
-	y->n_raw = p->options_len < JJ_MAX_TCP_OPTIONS ? p->options_len : JJ_MAX_TCP_OPTIONS;
+	y->n_raw = n_raw;
+	y->payload = p->payload_len > 0;
+	y->seq = p->seq != 0;
+	y->ack = p->ack != 0;
+	y->ip_id = p->ip_id != 0;
+	y->flow_label = p->flow_label != 0;
+	y->urgent = p->urgent != 0;
 	memcpy(y->raw, p->options, y->n_raw);
 	return true;
 }
@@ -805,10 +807,7 @@ fetch_more(const void *state)
 
 	for (int d = 0; t != NULL && d < 2; d++)
 		if (t->rest[d].syn != NULL)
-		{
 			JJ_PREFETCH(t->rest[d].syn);
-			JJ_PREFETCH(t->rest[d].syn + 1);
-		}
 }
 
 static void

@@ -50,25 +50,25 @@ typedef struct jj_tcp_queue
 #define JJ_TCP_FEW_UNACKED 2	/* powers of two */
 #define JJ_TCP_FEW_TSVALS 1
 
-/* The SYN or SYN-ACK that a fingerprint is made of. */
+/* The SYN or SYN-ACK that a fingerprint is made of; with the options of most one cache line. */
 typedef struct jj_tcp_syn
 {
-	uint32_t	seq;
-	uint32_t	ack;
-	uint32_t	ip_id;
-	uint32_t	flow_label;
 	uint16_t	flags;
 	uint16_t	window;
-	uint16_t	urgent;
 	uint16_t	ip_header_len;
 	uint8_t		ip_version;
 	uint8_t		ip_flags;
 	uint8_t		ttl;
 	uint8_t		tos;
-	bool		payload;
 	uint8_t		size;			/* bytes of its options, of which n_raw were captured */
 	uint8_t		n_raw;
-	uint8_t		raw[JJ_MAX_TCP_OPTIONS];
+	bool		payload : 1;
+	bool		seq : 1;		/* not 0; so are these: */
+	bool		ack : 1;
+	bool		ip_id : 1;
+	bool		flow_label : 1;
+	bool		urgent : 1;
+	uint8_t		raw[];			/* n_raw bytes */
 } jj_tcp_syn;
 
 /*

@@ -107,15 +107,15 @@ put_quirks(char *t, const jj_tcp_syn *y, const jj_tcp_options *o)
 	bool		urg = y->flags & JJ_TCP_URG;
 
 	QUIRK(df, "df");
-	QUIRK(df && y->ip_id != 0, "id+");
-	QUIRK(v4 && !df && y->ip_id == 0, "id-");
+	QUIRK(df && y->ip_id, "id+");
+	QUIRK(v4 && !df && !y->ip_id, "id-");
 	QUIRK((y->tos & 3) || (y->flags & (JJ_TCP_ECE | JJ_TCP_CWR)), "ecn");
 	QUIRK(v4 && (y->ip_flags & 4), "0+");
-	QUIRK(!v4 && y->flow_label != 0, "flow");
-	QUIRK(y->seq == 0, "seq-");
-	QUIRK(!ack && y->ack != 0, "ack+");
-	QUIRK(ack && y->ack == 0, "ack-");
-	QUIRK(!urg && y->urgent != 0, "uptr+");
+	QUIRK(!v4 && y->flow_label, "flow");
+	QUIRK(!y->seq, "seq-");
+	QUIRK(!ack && y->ack, "ack+");
+	QUIRK(ack && !y->ack, "ack-");
+	QUIRK(!urg && y->urgent, "uptr+");
 	QUIRK(urg, "urgf+");
 	QUIRK(y->flags & JJ_TCP_PSH, "pushf+");
 	QUIRK(o->has_ts && o->tsval == 0, "ts1-");
