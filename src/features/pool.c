@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define NEXT_LINES 4
+
 typedef struct header
 {
 	_Alignas(max_align_t) uint64_t lines;	/* 0: not pooled */
@@ -68,6 +70,9 @@ pool_alloc(void *ctx, size_t size)
 	h->lines = lines;
 	pool->next += lines * JJ_POOL_LINE;
 	pool->lines -= lines;
+	/* the next block, or the beginning of a longer one; memory that was never used is in no cache */
+	for (size_t i = 0; i < NEXT_LINES && i < pool->lines; i++)
+		JJ_PREFETCH(pool->next + i * JJ_POOL_LINE);
 	return h + 1;
 }
 

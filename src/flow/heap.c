@@ -56,6 +56,8 @@ jj_heap_pop(jj_heap *h)
 
 		if (child >= h->used)
 			break;
+		if (2 * child + 1 < h->used)
+			JJ_PREFETCH(&h->item[2 * child + 1]);	/* the first of four grandchildren */
 		if (child + 1 < h->used)
 			child += before(&h->item[child + 1], &h->item[child]);
 		if (!before(&h->item[child], &last))

@@ -240,6 +240,16 @@ add_slab(jj_table *t)
 	return true;
 }
 
+/* The next new flow will find its record in the caches. */
+static inline void
+fetch_record(const jj_table *t, uint32_t i)
+{
+	const char *f = (const char *) jj_table_flow(t, i);
+
+	for (size_t o = 0; o < t->record_size; o += 64)
+		JJ_PREFETCH(f + o);
+}
+
 static uint32_t
 new_record(jj_table *t)
 {
@@ -248,6 +258,11 @@ new_record(jj_table *t)
 	if (i != JJ_NO_FLOW)
 	{
 		t->free_flow = t->young_link[i].next;
+		if (t->free_flow != JJ_NO_FLOW)
+		{
+			JJ_PREFETCH(&t->young_link[t->free_flow]);
+			fetch_record(t, t->free_flow);
+		}
 		return i;
 	}
 	i = t->next_flow;
@@ -256,6 +271,8 @@ new_record(jj_table *t)
 	if (!reserve_links(t))
 		return JJ_NO_FLOW;
 	t->next_flow++;
+	if (t->next_flow / JJ_SLAB_FLOWS < t->slabs)
+		fetch_record(t, t->next_flow);
 	return i;
 }
 
