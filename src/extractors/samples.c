@@ -142,7 +142,8 @@ sort_lengths(jj_lengths *l, const jj_sample *s, uint32_t n)
 	uint32_t	count[2] = {0, 0};
 	uint64_t	sum[2] = {0, 0};
 	uint64_t	squares[2] = {0, 0};
-	jj_tally_entry *e = l->entry - 1;
+	jj_tally_entry *e = l->entry;	/* the latest */
+	uint32_t	distinct = 0;
 
 	for (uint32_t i = 0; i < n; i++)
 	{
@@ -163,7 +164,7 @@ sort_lengths(jj_lengths *l, const jj_sample *s, uint32_t n)
 
 		if (i == 0 || value != e->value)
 		{
-			e++;
+			e = &l->entry[distinct++];
 			e->value = value;
 			e->order = (uint32_t) (key[i] >> 1 & 127);
 			e->count[0] = e->count[1] = 0;
@@ -174,7 +175,7 @@ sort_lengths(jj_lengths *l, const jj_sample *s, uint32_t n)
 		sum[d] += value;
 		squares[d] += (uint64_t) value * value;
 	}
-	l->distinct = (uint32_t) (e + 1 - l->entry);
+	l->distinct = distinct;
 	l->sorted = l->entry;
 	for (int d = 0; d < 2; d++)
 	{
