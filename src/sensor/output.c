@@ -28,38 +28,47 @@ jj_output_free(jj_output *o)
 	jj_rowstream_writer_free(&o->writer);
 }
 
+static jj_code
+reader_gone(const jj_output *o, jj_error *err)
+{
+	return jj_fail(err, JJ_ERR_IO, "nobody reads output \"%.150s\" any more", o->name);
+}
+
 jj_code
 jj_output_flush(jj_output *o, jj_error *err)
 {
 	jj_rowstream_writer *w = &o->writer;
 	size_t		done = 0;
+	jj_code		code = JJ_OK;
 
 	if (o->reader_gone)
-		return jj_fail(err, JJ_ERR_IO, "nobody reads output \"%.150s\" any more", o->name);
-	while (done < w->used)
+		return reader_gone(o, err);
+	while (code == JJ_OK && done < w->used)
 	{
 		const ssize_t n = *o->stop < 2 ? write(o->fd, w->bytes + done, w->used - done) : -1;
+		const int	problem = errno;
 
 		if (n >= 0)
-		{
 			done += (size_t) n;
-			continue;
+		else if (*o->stop >= 2)
+			code = jj_fail(err, JJ_ERR_IO, "interrupted while writing output \"%.150s\"", o->name);
+		else if (problem == EPIPE || problem == ECONNRESET)
+		{
+			o->reader_gone = true;
+			code = reader_gone(o, err);
 		}
-		if (*o->stop >= 2)
-			return jj_fail(err, JJ_ERR_IO, "interrupted while writing output \"%.150s\"", o->name);
-		if (errno == EINTR)
-			continue;
-		o->reader_gone = errno == EPIPE || errno == ECONNRESET;
-		if (o->reader_gone)
-			return jj_fail(err, JJ_ERR_IO, "nobody reads output \"%.150s\" any more", o->name);
-		jj_fail(err, JJ_ERR_IO, "could not write output \"%.150s\": %s", o->name, strerror(errno));
-		if (err != NULL)
-			err->sys_errno = errno;
-		return JJ_ERR_IO;
+		else if (problem != EINTR)
+		{
+			code = jj_fail(err, JJ_ERR_IO, "could not write output \"%.150s\": %s", o->name, strerror(problem));
+			if (err != NULL)
+				err->sys_errno = problem;
+		}
 	}
+	/* what is written is so, also before a failure */
 	jj_rowstream_sent(w, done);
-	o->rows_flushed = o->rows;
-	return JJ_OK;
+	if (code == JJ_OK)
+		o->rows_flushed = o->rows;
+	return code;
 }
 
 jj_code

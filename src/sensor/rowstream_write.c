@@ -62,6 +62,8 @@ jj_rowstream_writer_free(jj_rowstream_writer *w)
 void
 jj_rowstream_sent(jj_rowstream_writer *w, size_t n)
 {
+	if (n == 0)
+		return;
 	memmove(w->bytes, w->bytes + n, w->used - n);
 	w->used -= n;
 }

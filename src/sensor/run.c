@@ -463,6 +463,8 @@ run_files(run *r, jj_error *err)
 		code = run_file(r, r->a->files[i], r->fds[i], err);
 		(void) close(r->fds[i]);
 	}
+	if (code == JJ_OK && *r->stop != 0)
+		code = jj_fail(err, JJ_ERR_IO, "interrupted before all files were read to their end");
 	return code;
 }
 
@@ -512,7 +514,6 @@ static void
 say_statistics(const run *r)
 {
 	const jj_counters *c = jj_engine_counters(r->engine);
-	const uint64_t lost = c->flows_ended > r->output.rows_flushed ? c->flows_ended - r->output.rows_flushed : 0;
 
 	if (r->a->action == JJ_DO_LIVE)
 		jj_say("%" PRIu64 " packets of %s, %" PRIu64 " dropped by the kernel, %" PRIu64 " by the interface", r->packets,
@@ -521,7 +522,9 @@ say_statistics(const run *r)
 		jj_say("%" PRIu64 " packets of %d %s", r->packets, r->a->n_files, r->a->n_files == 1 ? "file" : "files");
 	say_skipped(r);
 	jj_say("%" PRIu64 " flows, %" PRIu64 " rows written", c->flows_started, r->output.rows_flushed);
-	if (lost + c->flows_live > 0 && r->output.rows_flushed < c->flows_started)
+	if (c->flows_evicted > 0)
+		jj_say("%" PRIu64 " flows were evicted, to keep max_concurrent_flows", c->flows_evicted);
+	if (r->output.rows_flushed < c->flows_started)
 		jj_say("%" PRIu64 " flows were not written", c->flows_started - r->output.rows_flushed);
 }
 
@@ -531,13 +534,12 @@ finish(run *r, jj_code code, jj_error *err)
 {
 	jj_error	failure = *err;
 	jj_error	other;
-	bool		output_works = code != JJ_ERR_IO || *r->stop < 2;
 
 	failure.code = code;
 	if (r->live != NULL && jj_live_stats_get(r->live, &r->stats, NULL) == JJ_ERR_DEVICE)
 		r->gone = true;
 	/* flows that are whole are written whatever failed, if only they can be */
-	if (output_works && !r->output.reader_gone && *r->stop < 2)
+	if (!r->output.reader_gone && *r->stop < 2)
 	{
 		jj_code		ended = code == JJ_ERR_NOMEM ? JJ_OK : jj_engine_finish(r->engine, &other);
 

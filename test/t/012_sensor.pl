@@ -53,6 +53,7 @@ my @wrong = (
 	[ [ '-r', "$captures/demo.pcapng", '-o', "$dir/nosuch/x.csv" ], 1, qr/^jj-sensor: could not open output "\Q$dir\E\/nosuch\/x\.csv": /m, 'no output' ],
 	[ [ '-r', "$captures/demo.pcapng", '--option', 'anonymize_ips=on' ], 2, qr/^jj-sensor: anonymize_ips needs a key\n/m, 'no key' ],
 	[ [ '-r', "$captures/demo.pcapng", '--option', 'anonymize_ips=on', '--key-file', "$captures/demo.pcapng" ], 1, qr/^jj-sensor: key file .* may be read or written by everyone$/m, 'a key that is none' ],
+	[ [ '-r', "$captures/demo.pcapng", '-o', '/dev/full', '--format', 'csv' ], 1, qr/^jj-sensor: could not write output "\/dev\/full": No space left on device\n(?:.*\n)*jj-sensor: 23 flows, 0 rows written\njj-sensor: 23 flows were not written\n/m, 'a full disk' ],
 	[ [ '-i', 'nosuch0' ], 1, qr/^jj-sensor: network interface "nosuch0" does not exist\njj-sensor: Network interfaces: .*lo/m, 'an interface that does not exist' ],
 );
 for my $w (@wrong)
@@ -146,6 +147,9 @@ is($out =~ tr/\r//dr, $node->safe_psql('postgres', qq{SET client_min_messages = 
 my $taken = 0;
 $taken += $_ for grep { /^\d+$/ } split /\r?\n/, $out;
 is($taken, $node->safe_psql('postgres', "SET client_min_messages = error; SELECT count(flow) FROM jj_packets('$captures/demo.pcapng') WHERE frame <= 20"), 'so many packets');
+
+($status, $out, $err) = run_sensor('-r', "$captures/concurrent.pcap", '--option', 'max_concurrent_flows=5', '--features', 'src_ip');
+like($err, qr/^jj-sensor: \d+ flows were evicted, to keep max_concurrent_flows$/m, 'evictions are counted');
 
 # the same pseudonyms as in the server
 my $key = "$dir/key";
