@@ -6,6 +6,7 @@
 #include "capture/nic.h"
 
 #include <pcap/pcap.h>
+#include <stdio.h>
 #include <string.h>
 
 #if defined(__linux__)
@@ -146,7 +147,7 @@ activate(jj_live *l, const jj_live_options *o, jj_error *err)
 	{
 		const char *text = status == PCAP_WARNING ? pcap_geterr(l->pcap) : pcap_statustostr(status);
 
-		strncpy(l->warning, text, sizeof(l->warning) - 1);
+		(void) snprintf(l->warning, sizeof(l->warning), "%s", text);
 	}
 	l->tick = pcap_get_tstamp_precision(l->pcap) == PCAP_TSTAMP_PRECISION_NANO ? 1 : 1000;
 	return JJ_OK;
@@ -158,10 +159,13 @@ ignore_outgoing(const jj_live *l)
 {
 #if defined(PACKET_IGNORE_OUTGOING)
 	const int	one = 1;
+	const size_t size = strlen(l->device);
 	struct ifreq r;
 
 	memset(&r, 0, sizeof(r));
-	strncpy(r.ifr_name, l->device, sizeof(r.ifr_name) - 1);
+	if (size >= sizeof(r.ifr_name))
+		return;
+	memcpy(r.ifr_name, l->device, size);
 	if (ioctl(pcap_fileno(l->pcap), SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_LOOPBACK) != 0)
 		(void) setsockopt(pcap_fileno(l->pcap), SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
 #else

@@ -189,10 +189,10 @@ jj_sandbox_filter(jj_error *err)
 	if (status == 0)
 		status = add_rules(filter, SCMP_ACT_KILL_PROCESS, deadly, sizeof(deadly) / sizeof(deadly[0]));
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]) && status == 0; i++)
-		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, requests[i]));
+		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, requests[i], 0));
 	/* how fstat(3) is called; it also lets a path be looked at, but nothing be opened */
 	if (status == 0)
-		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
+		status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
 	if (status == 0)
 		status = seccomp_load(filter);
 	if (filter != NULL)
