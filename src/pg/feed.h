@@ -10,8 +10,11 @@
 
 typedef struct jj_feed jj_feed;
 
-/* Takes a finished flow, which is valid during the call. Must not raise errors. */
+/* Takes a finished flow, which is valid during the call. */
 typedef void (*jj_feed_taker) (void *arg, const jj_row *row);
+
+/* Whether it is better to take the next one now than to leave it where it is for a while. */
+typedef bool (*jj_feed_asker) (void *arg);
 
 /* What to capture. Stays the caller's, as long as the feed. */
 typedef struct jj_feed_request
@@ -20,6 +23,7 @@ typedef struct jj_feed_request
 	const char *filter;			/* NULL: none */
 	const jj_capture_options *options;	/* with the features to compute */
 	jj_feed_taker take;
+	jj_feed_asker has_room;
 	void	   *arg;
 } jj_feed_request;
 
@@ -39,10 +43,18 @@ struct jj_feed
 	/* bring count up to date, let time go on; to be called about once a second. Failures as those of pump. */
 	void		(*tick) (jj_feed *feed);
 
-	/* no more packets: the last flows come, within ms */
+	/* no more packets, after those that are there, for which ms are given: flows end; pump gives them until there are no more */
 	void		(*finish) (jj_feed *feed, int ms);
 	void		(*close) (jj_feed *feed);
 };
+
+/* What every loop that takes a while does at least each 100 ms. Cancelling is for statements, of which none runs then. */
+static inline void
+jj_check_interrupts(void)
+{
+	QueryCancelPending = false;
+	CHECK_FOR_INTERRUPTS();
+}
 
 /* NULL and *error filled in if the interface can't be opened, or the program not started. In the current memory context. */
 extern jj_feed *jj_feed_direct(const jj_feed_request *request, jj_error *error);

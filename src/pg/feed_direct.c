@@ -6,6 +6,8 @@
 #include "portability/instr_time.h"
 #include "utils/memutils.h"
 
+#define MOST_LEFT 65536			/* flows that have ended and are left in the engine for want of room */
+
 typedef struct direct
 {
 	jj_feed		feed;
@@ -14,6 +16,9 @@ typedef struct direct
 	jj_live    *live;
 	jj_engine  *engine;
 	jj_saver   *saver;			/* NULL: packets are not saved */
+	uint64		taken;			/* flows */
+	bool		left;			/* flows have ended that were not taken */
+	bool		finished;
 	bool		drained;		/* at time drained_at there was nothing to read */
 	int64		drained_at;		/* ns since the epoch */
 	uint64		saved;
@@ -51,20 +56,25 @@ close_direct(jj_feed *feed)
 	MemoryContextDelete(((direct *) feed)->context);
 }
 
-/* Give the flows that have ended to the taker. */
+/* Give the flows that have ended to the taker, as long as it has room. */
 static bool
 take_rows(direct *d)
 {
 	const jj_feed_request *r = d->feed.request;
+	const jj_counters *c = jj_engine_counters(d->engine);
 	const jj_row *row;
 	bool		have;
 
 	for (;;)
 	{
+		d->left = !r->has_room(r->arg) && c->flows_ended > d->taken && (d->finished || c->flows_ended - d->taken < MOST_LEFT);
+		if (d->left)
+			return true;
 		if (jj_engine_next(d->engine, &row, &have, &d->feed.error) != JJ_OK)
 			return false;
 		if (!have)
 			return true;
+		d->taken++;
 		r->take(r->arg, row);
 	}
 }
@@ -78,6 +88,13 @@ pump(jj_feed *feed, int ms)
 	instr_time	begin;
 	instr_time	now;
 
+	if (d->finished || d->left)
+	{
+		if (!take_rows(d))
+			return false;
+		if (d->finished)
+			return d->left;
+	}
 	INSTR_TIME_SET_CURRENT(begin);
 	for (;;)
 	{
@@ -89,7 +106,7 @@ pump(jj_feed *feed, int ms)
 		{
 			d->drained = true;
 			d->drained_at = clock;
-			return false;
+			return d->left;
 		}
 		if (d->saver != NULL)
 		{
@@ -160,6 +177,7 @@ finish(jj_feed *feed, int ms)
 		(void) pump(feed, ms);
 	set_counts(d);
 	feed->error.code = JJ_OK;
+	d->finished = true;
 	if (jj_engine_finish(d->engine, &feed->error) == JJ_OK)
 		(void) take_rows(d);
 	feed->count[JJ_COUNT_ACTIVE_FLOWS] = 0;

@@ -34,6 +34,7 @@ typedef struct sensor
 	jj_rowstream_reader *reader;
 	bool		ended;			/* it has said that this was all */
 	bool		told;			/* to end */
+	bool		left;			/* a row may be there that was not taken */
 	TimestampTz heard;			/* when it sent something last */
 	MemoryContextCallback callback;
 } sensor;
@@ -280,11 +281,15 @@ take_message(sensor *s, const jj_rowstream_message *m)
 static bool
 take_messages(sensor *s)
 {
+	const jj_feed_request *r = s->feed.request;
 	jj_rowstream_message m;
 	bool		have;
 
 	for (;;)
 	{
+		s->left = !r->has_room(r->arg);
+		if (s->left)
+			return true;
 		if (jj_rowstream_next(s->reader, &m, &have, &s->feed.error) != JJ_OK)
 		{
 			/* whatever sends this is not to go on */
@@ -296,6 +301,13 @@ take_messages(sensor *s)
 			return true;
 		take_message(s, &m);
 	}
+}
+
+/* It has said that this was all: as it should, or before it was told to. */
+static bool
+finished(sensor *s)
+{
+	return s->told ? false : fail(s, "");
 }
 
 static bool
@@ -314,20 +326,31 @@ pump(jj_feed *feed, int ms)
 
 		if (!take_messages(s))
 			return false;
+		if (s->left)
+			return true;
+		if (s->ended)
+			return finished(s);
 		to = jj_rowstream_space(s->reader, &room);
 		if (to == NULL)
 			return jj_fail(&feed->error, JJ_ERR_NOMEM, "out of memory"), false;
 		n = read(feed->fd, to, room);
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-			return false;
+		{
+			struct pollfd p = {.fd = feed->fd, .events = POLLIN};
+
+			/* once it has been told to end there is more until it says that there isn't */
+			if (s->told)
+				(void) poll(&p, 1, Min(ms, 20));
+			return s->told;
+		}
 		if (n <= 0)
-			return fail(s, s->ended ? "" : "in the middle of its output");
+			return fail(s, "in the middle of its output");
 		jj_rowstream_filled(s->reader, (size_t) n);
 		s->heard = GetCurrentTimestamp();
 		INSTR_TIME_SET_CURRENT(now);
 		INSTR_TIME_SUBTRACT(now, begin);
 		if (INSTR_TIME_GET_MILLISEC(now) >= ms)
-			return take_messages(s);
+			return true;
 	}
 }
 
@@ -337,6 +360,8 @@ tick(jj_feed *feed)
 	sensor	   *s = (sensor *) feed;
 
 	read_messages(s);
+	if (s->left)
+		s->heard = GetCurrentTimestamp();
 	if (TimestampDifferenceExceeds(s->heard, GetCurrentTimestamp(), SILENCE_MS))
 	{
 		if (s->pid != 0)
@@ -351,16 +376,12 @@ finish(jj_feed *feed, int ms)
 	sensor	   *s = (sensor *) feed;
 	TimestampTz limit = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
 
+	s->told = true;
 	if (feed->error.code == JJ_OK && s->pid != 0)
 		(void) kill(s->pid, SIGTERM);
-	while (feed->error.code == JJ_OK && !s->ended)
+	while (feed->error.code == JJ_OK && !s->ended && !s->left && GetCurrentTimestamp() < limit)
 	{
-		struct pollfd p = {.fd = feed->fd, .events = POLLIN};
-		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), limit);
-
-		if (left <= 0)
-			break;
-		(void) poll(&p, 1, (int) Min(left, 100));
+		jj_check_interrupts();
 		(void) pump(feed, 20);
 	}
 	feed->count[JJ_COUNT_ACTIVE_FLOWS] = 0;

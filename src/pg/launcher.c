@@ -524,5 +524,6 @@ jj_launcher_main(Datum main_arg)
 		pause = look_after(w);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (pause >= 0 ? WL_TIMEOUT : 0), pause, PG_WAIT_EXTENSION);
 	}
-	proc_exit(0);
+	/* 1: unless the server is shut down, it is started again */
+	proc_exit(1);
 }

@@ -26,6 +26,8 @@
 #include "utils/regproc.h"
 #include "utils/snapmgr.h"
 
+#define LOOK_EVERY 256			/* flows between checks for interrupts */
+#define QUEUE_SLACK 65536		/* bytes, more than most rows have */
 #define PUMP 20					/* ms of reading at a time */
 #define PUMP_IN_BATCH 3			/* ms of reading, between two rows of a batch */
 #define PUMP_EVERY 5			/* ms between those */
@@ -46,6 +48,7 @@ typedef struct capture
 	jj_slot    *slot;
 	jj_slot		own;
 	MemoryContext context;		/* as long as the worker */
+	MemoryContext turn;			/* as long as a turn of its loop */
 	jj_capture_row row;
 	jj_capture_options options;
 	int64		run;
@@ -73,6 +76,8 @@ typedef struct capture
 	TimestampTz write_at;		/* not before, after a failure */
 	int			write_pause;
 	bool		write_fails;
+	bool		lossy;			/* what the queue has no room for is lost */
+	uint64		seen;			/* flows taken */
 	char		logged[JJ_WORKER_MESSAGE];
 	TimestampTz logged_at;
 } capture;
@@ -161,6 +166,17 @@ take(void *arg, const jj_row *row)
 	}
 	if (!jj_queue_add(c->queue, row, GetCurrentTimestamp()))
 		add_count(c, JJ_COUNT_QUEUE_DROPS, 1);
+	if (++c->seen % LOOK_EVERY == 0)
+		jj_check_interrupts();
+}
+
+/* While the table takes rows, a full queue has room again in a moment: flows stay in the engine, or in the pipe, until then. */
+static bool
+has_room(void *arg)
+{
+	const capture *c = arg;
+
+	return c->write_fails || c->lossy || jj_queue_bytes(c->queue) + QUEUE_SLACK <= (uint64) c->options.queue_bytes;
 }
 
 static void
@@ -232,7 +248,9 @@ static void
 lose_feed(capture *c)
 {
 	complain(c, error_text(&c->feed->error));
+	c->lossy = true;
 	c->feed->finish(c->feed, 0);
+	c->lossy = false;
 	close_feed(c);
 	jj_worker_set_state(c->slot, JJ_WORKER_RETRYING);
 	if (c->open_pause == 0 || TimestampDifferenceExceeds(c->opened, GetCurrentTimestamp(), LASTING))
@@ -442,7 +460,7 @@ is_due(const capture *c, TimestampTz now, int *ms)
 	if (jj_queue_rows(c->queue) == 0)
 		return false;
 	due = TimestampTzPlusMilliseconds(jj_queue_oldest(c->queue), c->options.batch_interval / (JJ_SECOND / 1000));
-	if (jj_queue_rows(c->queue) >= (uint64) c->options.batch_rows)
+	if (jj_queue_rows(c->queue) >= (uint64) c->options.batch_rows || !has_room(unconstify(capture *, c)))
 		due = now;
 	if (due < c->write_at)
 		due = c->write_at;
@@ -484,6 +502,7 @@ start(capture *c)
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 
+	c->turn = AllocSetContextCreate(c->context, "joyfuljay capture turn", ALLOCSET_DEFAULT_SIZES);
 	c->writing = AllocSetContextCreate(c->context, "joyfuljay capture target", ALLOCSET_DEFAULT_SIZES);
 	c->batch = (uint64) c->options.batch_rows;
 	c->source.next = next_row;
@@ -491,6 +510,7 @@ start(capture *c)
 	c->request.filter = c->row.filter;
 	c->request.options = &c->options;
 	c->request.take = take;
+	c->request.has_room = has_room;
 	c->request.arg = c;
 	for (int i = 0; i < JJ_COUNTS; i++)
 		c->base[i] = jj_worker_counted(c->slot, i);
@@ -553,15 +573,23 @@ static void
 end(capture *c, int ms, bool write)
 {
 	TimestampTz limit = after(ms);
+	bool		more = false;
 
 	jj_worker_set_state(c->slot, JJ_WORKER_STOPPING);
+	c->lossy = !write;
 	if (c->feed != NULL)
-		c->feed->finish(c->feed, Min(ms / 2, 1000));
-	close_feed(c);
-	show_queue(c);
-	c->batch = (uint64) c->options.batch_rows;
-	while (write && jj_queue_rows(c->queue) > 0 && GetCurrentTimestamp() < limit)
 	{
+		c->feed->finish(c->feed, Min(ms / 2, 1000));
+		more = true;
+	}
+	c->batch = (uint64) c->options.batch_rows;
+	while (write && (more || jj_queue_rows(c->queue) > 0) && GetCurrentTimestamp() < limit)
+	{
+		jj_check_interrupts();
+		if (more)
+			more = c->feed->error.code == JJ_OK && c->feed->pump(c->feed, PUMP);
+		if (jj_queue_rows(c->queue) == 0)
+			continue;
 		if (c->write_at > GetCurrentTimestamp())
 			pg_usleep(20000L);
 		else
@@ -571,6 +599,10 @@ end(capture *c, int ms, bool write)
 			c->write_at = Min(c->write_at, after(LOCK_PAUSE));
 		}
 	}
+	c->lossy = true;
+	if (more)
+		(void) c->feed->pump(c->feed, PUMP);
+	close_feed(c);
 	if (jj_queue_rows(c->queue) > 0)
 	{
 		ereport(LOG,
@@ -632,9 +664,10 @@ run_capture(capture *c)
 		int			ms = SECOND_MS;
 		WaitEvent	event;
 
+		MemoryContextSwitchTo(c->turn);
+		MemoryContextReset(c->turn);
 		ResetLatch(MyLatch);
-		QueryCancelPending = false;
-		CHECK_FOR_INTERRUPTS();
+		jj_check_interrupts();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;

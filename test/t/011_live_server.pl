@@ -143,6 +143,7 @@ is(value_of($node, 'target', "state || ' ' || (lag > '0')"), 'retrying true', 't
 send_flows(30);
 queued(60);
 $holder->query_safe('ROLLBACK');
+$holder->quit;
 queued(0);
 all_there(1011, 1070, 'the lock is gone: all flows are written');
 is(state_of($node, 'target', 'running'), 'running', 'all is well again');
@@ -234,6 +235,14 @@ is(wait_for($node, q{SELECT (flows_ended ->> 'evicted')::bigint = packets - 1000
 $node->safe_psql('postgres', "SELECT jj_capture_stop('flood')");
 is(value_of($node, 'flood', 'rows_written + queue_drops = packets'), 't', 'each is written or counted');
 
+# ---- more flows end at once than the queue holds, but the table takes them
+
+start_capture($node, 'burst', 'jja', 'flows', '{"isolation": "worker", "queue_mb": 1}');
+send_frames($sender, @frames[0 .. 4999]);
+captured('burst', 5000);
+$node->safe_psql('postgres', "SELECT jj_capture_stop('burst')");
+is(value_of($node, 'burst', "rows_written || ' ' || queue_drops"), '5000 0', 'none is lost');
+
 # ---- a transaction that holds the table stops the capture
 
 start_capture($node, 'mine', 'jja', 'flows', $worker);
@@ -280,7 +289,7 @@ is($standby->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE
 is($standby->safe_psql('postgres', q{SELECT state || ' ' || enabled FROM jj_capture_status}), 'stopped true', 'the status there');
 isnt($standby->psql('postgres', "SELECT jj_capture_restart('lan')", stderr => \$err), 0, 'none can be started there');
 like($err, qr/cannot execute jj_capture_restart\(\) during recovery/, 'it says why');
-$node->stop;
+$node->stop('smart');
 $standby->promote;
 is(state_of($standby, 'lan', 'running'), 'running', 'after its promotion the capture runs there');
 $standby->safe_psql('postgres', "SELECT jj_capture_stop('lan')");

@@ -52,6 +52,13 @@ is($node->safe_psql('postgres', qq{
 is($node->safe_psql('postgres', "SELECT count(*) FROM $both WHERE abs(extract(epoch FROM w.start_time - s.start_time)) > 0.1 OR abs(w.duration - s.duration) > 0.2"),
 	0, 'times differ by little');
 
+# more flows end at once than the queue holds
+start_capture($node, 'burst', 'jja', 'by_sensor', '{"isolation": "sensor", "queue_mb": 1}');
+send_frames($sender, map { udp_frame($_, 9) } 1 .. 3000);
+is(wait_for($node, q{SELECT packets FROM jj_capture_status WHERE name = 'burst'}, 3000), 3000, 'a burst of flows');
+$node->safe_psql('postgres', "SELECT jj_capture_stop('burst')");
+is(value_of($node, 'burst', "rows_written || ' ' || queue_drops"), '3000 0', 'none is lost');
+
 # ---- the sensor crashes
 
 start_capture($node, 'sensor', 'jja', 'by_sensor', '{"isolation": "sensor", "batch_interval": 0.1}');
