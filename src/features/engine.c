@@ -449,7 +449,7 @@ is_mine(jj_engine *e, const jj_key *key, uint32_t packets)
 {
 	const jj_options *o = &e->work.options;
 
-	if (o->shares > 1 && jj_key_hash(key, UINT64_C(0x2545f4914f6cdd1d)) % o->shares != o->share)
+	if (o->shares > 1 && (uint64_t) jj_key_index(key, UINT64_C(0x2545f4914f6cdd1d)) * o->shares >> 32 != o->share)
 	{
 		if (o->share == 0 && o->sampling_rate < 1 && (o->select == NULL || jj_selection_possible(o->select, key)) && !in_sample(o, key))
 			e->counters.skipped[JJ_SKIP_SAMPLED] += packets;

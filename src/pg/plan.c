@@ -5,6 +5,7 @@
 #include "pg/scan.h"
 
 #include "access/detoast.h"
+#include "access/sysattr.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -29,8 +30,9 @@ PG_FUNCTION_INFO_V1(jj_packets_support);
 #define FLOW_PACKETS 20
 #define COMPRESSION 4			/* bytes of a compressed capture's content for each of its own */
 
-/* Costs of a packet, in units of cpu_operator_cost: reading, decoding and finding its flow; and of a group's update. */
-#define PACKET_COST 8
+/* Costs of a packet, in units of cpu_operator_cost: reading and decoding it, finding its flow, a group's update. */
+#define READING_COST 4
+#define FLOW_COST 4
 #define GROUP_COST 1.5
 
 static set_rel_pathlist_hook_type previous_hook = NULL;
@@ -40,6 +42,7 @@ typedef struct estimate
 	bool		known;
 	int			files;			/* 0: a value */
 	double		bytes;			/* of the files */
+	double		largest;		/* of their sizes */
 	double		packets;
 } estimate;
 
@@ -51,6 +54,7 @@ add_file(estimate *e, const char *name, int64 size)
 
 	e->files++;
 	e->bytes += (double) size;
+	e->largest = Max(e->largest, (double) size);
 	e->packets += (double) size * (compressed ? COMPRESSION : 1) / PACKET_BYTES;
 }
 
@@ -110,10 +114,15 @@ estimate_rows(const estimate *e, bool packets)
 	return clamp_row_est(packets ? e->packets : e->packets / FLOW_PACKETS);
 }
 
+/* Of each of so many processes. Unless files can be shared out, each reads and decodes all packets. */
 static Cost
-estimate_cost(const estimate *e, int groups)
+estimate_cost(const estimate *e, int groups, double processes)
 {
-	return seq_page_cost * e->bytes / BLCKSZ + cpu_operator_cost * e->packets * (PACKET_COST + GROUP_COST * groups);
+	const bool	by_file = e->files >= processes && e->largest <= e->bytes / processes + e->bytes / 10;
+	const Cost	reading = seq_page_cost * e->bytes / BLCKSZ + cpu_operator_cost * e->packets * READING_COST;
+	const Cost	rest = cpu_operator_cost * e->packets * (FLOW_COST + GROUP_COST * groups);
+
+	return reading / (by_file ? processes : 1) + rest / processes;
 }
 
 /* ---- support functions; that they are called also loads the library, and with it the hook */
@@ -145,7 +154,7 @@ support(FunctionCallInfo fcinfo, bool packets)
 			estimate	e = estimate_captures((FuncExpr *) r->node);
 
 			/* all rows are made before the first is given */
-			r->startup = estimate_cost(&e, packets ? 0 : JJ_GROUPS);
+			r->startup = estimate_cost(&e, packets ? 0 : JJ_GROUPS, 1);
 			r->per_tuple = 0;
 			result = request;
 		}
@@ -210,26 +219,27 @@ own_call(const RangeTblEntry *rte, bool *packets)
 	return *packets || info.fn_addr == jj_extract_support ? call : NULL;
 }
 
-/* The relation's columns that the plan needs of it: those that it gives and those of its own conditions. */
-static List *
+/* The relation's columns that the plan needs of it, those that it gives and those of its own conditions, by attribute number above the lowest. */
+static Bitmapset *
 needed_columns(RelOptInfo *rel, Index rti)
 {
 	List	   *vars = pull_var_clause((Node *) rel->reltarget->exprs, PVC_RECURSE_PLACEHOLDERS);
-	List	   *own = NIL;
+	Bitmapset  *own = NULL;
 	ListCell   *cell;
 
 	foreach(cell, rel->baserestrictinfo)
 		vars = list_concat(vars, pull_var_clause((Node *) lfirst_node(RestrictInfo, cell)->clause, PVC_RECURSE_PLACEHOLDERS));
 	foreach(cell, vars)
 		if ((Index) lfirst_node(Var, cell)->varno == rti)
-			own = list_append_unique_int(own, lfirst_node(Var, cell)->varattno);
+			own = bms_add_member(own, lfirst_node(Var, cell)->varattno - FirstLowInvalidHeapAttributeNumber);
 	return own;
 }
 
 /* How many groups the columns are of, and whether they need the connection graph. */
 static int
-count_groups(Oid type, List *columns, bool *graph)
+count_groups(Oid type, const Bitmapset *columns, bool *graph)
 {
+	const int	whole = -FirstLowInvalidHeapAttributeNumber;
 	bool		seen[JJ_GROUPS] = {false};
 	int			column[JJ_FEATURES];
 	int			n = 0;
@@ -242,7 +252,7 @@ count_groups(Oid type, List *columns, bool *graph)
 	{
 		const int	group = jj_feature_table[f].group;
 
-		if (column[f] < 0 || seen[group] || !(list_member_int(columns, column[f] + 1) || list_member_int(columns, 0)))
+		if (column[f] < 0 || seen[group] || !(bms_is_member(whole + column[f] + 1, columns) || bms_is_member(whole, columns)))
 			continue;
 		seen[group] = true;
 		*graph = *graph || group == JJ_G_connection;
@@ -270,14 +280,15 @@ make_path(RelOptInfo *rel, FuncExpr *call, const estimate *e)
 	return path;
 }
 
+/* Of one of so many processes, whose captures cost so much before the first row and after it. */
 static void
-set_costs(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, Cost first, Cost cost)
+set_costs(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, Cost first, Cost cost, double processes)
 {
 	QualCost	per_row;
 
 	cost_qual_eval(&per_row, rel->baserestrictinfo, root);
 	path->path.startup_cost = per_row.startup + rel->reltarget->cost.startup + first;
-	path->path.total_cost = path->path.startup_cost + cost + (per_row.per_tuple + cpu_tuple_cost) * rel->tuples
+	path->path.total_cost = path->path.startup_cost + cost + (per_row.per_tuple + cpu_tuple_cost) * rel->tuples / processes
 		+ rel->reltarget->cost.per_tuple * path->path.rows;
 }
 
@@ -286,13 +297,13 @@ add_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
 	bool		packets;
 	FuncExpr   *call = own_call(rte, &packets);
-	List	   *columns;
+	Bitmapset  *columns;
 	estimate	e;
 	CustomPath *path;
-	ListCell   *cell;
+	int			groups = 0;
 	bool		graph = false;
-	Cost		first = 0;
-	Cost		cost;
+	Cost		first = 0;		/* first pass over the first file, before any row */
+	Cost		others = 0;		/* and over the others */
 
 	/*
 	 * Rows that may have to be fetched again (UPDATE ... FROM, FOR UPDATE) and
@@ -303,19 +314,18 @@ add_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	if (contain_subplans((Node *) call->args))
 		return;
 	columns = needed_columns(rel, rti);
-	foreach(cell, columns)
-		if (lfirst_int(cell) < 0)
-			return;
+	if (bms_next_member(columns, -1) >= 0 && bms_next_member(columns, -1) < -FirstLowInvalidHeapAttributeNumber)
+		return;
 	e = estimate_captures(call);
-	cost = estimate_cost(&e, packets ? 0 : count_groups(call->funcresulttype, columns, &graph));
+	if (!packets)
+		groups = count_groups(call->funcresulttype, columns, &graph);
 	if (graph)
 	{
-		/* rows come out once the first pass over the first file is done */
-		first = estimate_cost(&e, 1) / Max(e.files, 1);
-		cost += estimate_cost(&e, 1) - first;
+		first = estimate_cost(&e, 1, 1) / Max(e.files, 1);
+		others = estimate_cost(&e, 1, 1) - first;
 	}
 	path = make_path(rel, call, &e);
-	set_costs(root, rel, path, first, cost);
+	set_costs(root, rel, path, first, estimate_cost(&e, groups, 1) + others, 1);
 	rel->pathlist = NIL;
 	add_path(rel, (Path *) path);
 
@@ -326,13 +336,13 @@ add_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 
 		if (workers > 0)
 		{
-			double		share = workers + (parallel_leader_participation ? 1 : 0);
+			const double share = workers + (parallel_leader_participation ? 1 : 0);
 
 			path = make_path(rel, call, &e);
 			path->path.parallel_aware = true;
 			path->path.parallel_workers = workers;
 			path->path.rows = clamp_row_est(path->path.rows / share);
-			set_costs(root, rel, path, first, cost / share);
+			set_costs(root, rel, path, first, estimate_cost(&e, groups, share) + others / share, share);
 			add_partial_path(rel, (Path *) path);
 		}
 	}

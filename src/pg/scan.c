@@ -12,7 +12,6 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/restrictinfo.h"
-#include "optimizer/tlist.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -96,6 +95,7 @@ plan_path(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel, CustomPath *
 	CustomScan *scan = makeNode(CustomScan);
 	List	   *vars;
 	ListCell   *cell;
+	Bitmapset  *seen = NULL;
 
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
@@ -112,9 +112,11 @@ plan_path(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel, CustomPath *
 	{
 		Var		   *var = lfirst_node(Var, cell);
 
-		if ((Index) var->varno == rel->relid && tlist_member((Expr *) var, scan->custom_scan_tlist) == NULL)
-			scan->custom_scan_tlist = lappend(scan->custom_scan_tlist,
-											  makeTargetEntry((Expr *) copyObject(var), (AttrNumber) (list_length(scan->custom_scan_tlist) + 1), NULL, false));
+		if ((Index) var->varno != rel->relid || bms_is_member(var->varattno, seen))
+			continue;
+		seen = bms_add_member(seen, var->varattno);
+		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist,
+										  makeTargetEntry((Expr *) copyObject(var), (AttrNumber) (list_length(scan->custom_scan_tlist) + 1), NULL, false));
 	}
 	return &scan->scan.plan;
 }
