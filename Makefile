@@ -212,8 +212,9 @@ fuzz:
 PACKETS = 2000000
 FLOWS = 60000
 ROUNDS = 5
+PARTS = engine sql peers parallel limit memory
 bench: bench-programs
-	tools/server.sh bench/run.sh build/bench $(PACKETS) $(FLOWS) $(ROUNDS)
+	tools/server.sh bench/run.sh build/bench "$(PARTS)" $(PACKETS) $(FLOWS) $(ROUNDS)
 
 .PHONY: install-graph uninstall-graph features-check test demo test-unit test-fuzz test-regress test-pgtap test-tap test-recipes fuzz bench \
 	unit-programs replay-programs fuzz-programs bench-programs

@@ -2,10 +2,13 @@
  * Time per packet of the engine's stages over one capture, beside a bare
  * libpcap loop in the same run. bench/README.md says how to read the table.
  *
- *     bench FILE [--rounds N] [--groups NAME,NAME...] [--measured NAME COMMAND] [--peer NAME PACKETS COMMAND] ...
+ *     bench FILE [--rounds N] [--stages all|few|none] [--markdown FILE] [--groups NAME,NAME...]
+ *           [[--once] --measured NAME COMMAND] [[--once] --peer NAME PACKETS COMMAND] ...
  *
  * A measured command prints its packets and its wall and CPU time in
- * nanoseconds; a peer is timed as a whole process over so many packets.
+ * nanoseconds; a peer is timed as a whole process over so many packets. Those
+ * with --once run in the first round alone. --markdown appends the table to a
+ * file, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +34,7 @@ typedef enum stage_kind
 typedef struct stage
 {
 	stage_kind	kind;
-	char		name[48];
+	char		name[64];
 	jj_feature_set features;	/* ENGINE */
 	const char *command;		/* MEASURED, PEER */
 	uint64_t	packets;
@@ -41,6 +44,7 @@ typedef struct stage
 	size_t		flow_bytes;
 	int64_t		wall;			/* shortest round, ns */
 	int64_t		cpu;
+	bool		once;
 	bool		failed;
 } stage;
 
@@ -259,112 +263,189 @@ per_packet(int64_t ns, const stage *s)
 	return (double) ns / (double) s->packets;
 }
 
+/* A table as Markdown, or with aligned columns. The second column of numbers is relative to the first stage. */
 static void
-print_table(int flow_stage)
+print_times(FILE *to, bool markdown, const stage *flow)
 {
+	const char *const head = markdown ? "| %s | %s | %s | %s | %s | %s |\n" : "%-44s %12s %12s %9s %10s %10s\n";
+	const char *const line = markdown ? "| %s | %s | %s | %s | %s | %" PRIu64 " |\n" : "%-44s %12s %12s %9s %10s %10" PRIu64 "\n";
 	double		bare = per_packet(stages[0].cpu, &stages[0]);
 
-	printf("%-44s %12s %12s %9s %10s %10s\n", "", "CPU", "elapsed", "times", "over flow", "");
-	printf("%-44s %12s %12s %9s %10s %10s\n", "stage", "ns/packet", "ns/packet", "libpcap", "assembly", "packets");
+	if (!markdown)
+		fprintf(to, head, "", "CPU", "elapsed", "times", "over flow", "");
+	fprintf(to, head, "stage", markdown ? "CPU, ns/packet" : "ns/packet", markdown ? "elapsed, ns/packet" : "ns/packet",
+			markdown ? "times libpcap" : "libpcap", markdown ? "over flow assembly" : "assembly", "packets");
+	if (markdown)
+		fputs("|---|---:|---:|---:|---:|---:|\n", to);
 	for (int i = 0; i < n_stages; i++)
 	{
 		const stage *s = &stages[i];
+		char		cpu[32] = "failed";
+		char		wall[32] = "";
+		char		ratio[32] = "";
+		char		over[32] = "";
 
-		if (s->failed || s->packets == 0)
+		if (!s->failed && s->packets > 0)
 		{
-			printf("%-44s %12s\n", s->name, "failed");
-			continue;
+			snprintf(cpu, sizeof(cpu), "%.1f", per_packet(s->cpu, s));
+			snprintf(wall, sizeof(wall), "%.1f", per_packet(s->wall, s));
+			snprintf(ratio, sizeof(ratio), "%.2f", per_packet(s->cpu, s) / bare);
+			if (s->kind == ENGINE && flow != NULL && s > flow)
+				snprintf(over, sizeof(over), "%.1f", per_packet(s->cpu, s) - per_packet(flow->cpu, flow));
 		}
-		printf("%-44s %12.1f %12.1f %9.2f ", s->name, per_packet(s->cpu, s), per_packet(s->wall, s), per_packet(s->cpu, s) / bare);
-		if (i > flow_stage && s->kind == ENGINE)
-			printf("%10.1f ", per_packet(s->cpu, s) - per_packet(stages[flow_stage].cpu, &stages[flow_stage]));
-		else
-			printf("%10s ", "");
-		printf("%10" PRIu64 "\n", s->packets);
+		fprintf(to, line, s->name, cpu, wall, ratio, over, s->packets);
 	}
+}
 
-	printf("\n%-44s %12s %12s %14s %14s\n", "memory", "rows", "most flows", "peak bytes", "bytes a flow");
-	printf("%-44s %12s %12s %14s %14s\n", "", "", "at once", "a flow", "no samples");
+static void
+print_memory(FILE *to, bool markdown)
+{
+	const char *const head = markdown ? "| %s | %s | %s | %s | %s |\n" : "%-44s %12s %12s %14s %14s\n";
+	const char *const line = markdown ? "| %s | %" PRIu64 " | %" PRIu64 " | %.0f | %zu |\n" : "%-44s %12" PRIu64 " %12" PRIu64 " %14.0f %14zu\n";
+
+	fputc('\n', to);
+	fprintf(to, head, markdown ? "stage" : "memory", "rows", markdown ? "most flows at once" : "most flows", markdown ? "peak bytes a flow" : "peak bytes",
+			markdown ? "bytes a flow without samples" : "bytes a flow");
+	if (markdown)
+		fputs("|---|---:|---:|---:|---:|\n", to);
+	else
+		fprintf(to, head, "", "", "at once", "a flow", "no samples");
 	for (int i = 0; i < n_stages; i++)
 		if (stages[i].kind == ENGINE)
-			printf("%-44s %12" PRIu64 " %12" PRIu64 " %14.0f %14zu\n", stages[i].name, stages[i].rows, stages[i].live,
-				   stages[i].live == 0 ? 0.0 : (double) stages[i].memory / (double) stages[i].live, stages[i].flow_bytes);
+			fprintf(to, line, stages[i].name, stages[i].rows, stages[i].live,
+					stages[i].live == 0 ? 0.0 : (double) stages[i].memory / (double) stages[i].live, stages[i].flow_bytes);
+}
+
+/* The stages of the engine; flow assembly, or NULL. */
+static const stage *
+add_engine_stages(bool groups)
+{
+	stage	   *flow;
+	stage	   *s;
+
+	add_stage(READING, "reading");
+	add_stage(DECODING, "reading, decoding");
+	flow = s = add_stage(ENGINE, "reading, decoding, flow assembly");
+	jj_set_add(&s->features, JJ_F_total_packets);
+	for (int g = 0; groups && g < JJ_GROUPS; g++)
+	{
+		char		name[48];
+
+		if (!jj_group_implemented((jj_group) g))
+			continue;
+		snprintf(name, sizeof(name), "... and %s", jj_group_name[g]);
+		s = add_stage(ENGINE, name);
+		jj_set_add_name(&s->features, jj_group_name[g]);
+	}
+	s = add_stage(ENGINE, "... and all groups: the whole engine");
+	jj_set_all(&s->features);
+	return flow;
 }
 
 int
 main(int argc, char **argv)
 {
 	long		rounds = 5;
-	int			flow_stage;
+	const stage *flow = NULL;
+	const char *stages_wanted = "all";
+	const char *markdown = NULL;
+	bool		once = false;
+	bool		engine = false;
+	bool		memory;
 	stage	   *s;
-	stage	   *all;
 
 	if (argc < 2 || argv[1][0] == '-')
 	{
-		fprintf(stderr, "usage: bench FILE [--rounds N] [--groups NAME,NAME...] [--measured NAME COMMAND] [--peer NAME PACKETS COMMAND] ...\n");
+		fprintf(stderr, "usage: bench FILE [--rounds N] [--stages all|few|none] [--markdown FILE] [--groups NAME,NAME...] "
+				"[[--once] --measured NAME COMMAND] [[--once] --peer NAME PACKETS COMMAND] ...\n");
 		return 2;
 	}
 	add_stage(BARE_LIBPCAP, "bare libpcap loop");
-	add_stage(READING, "reading");
-	add_stage(DECODING, "reading, decoding");
-	flow_stage = n_stages;
-	s = add_stage(ENGINE, "reading, decoding, flow assembly");
-	jj_set_add(&s->features, JJ_F_total_packets);
-	for (int g = 0; g < JJ_GROUPS; g++)
-	{
-		char		name[48];
-
-		if (!jj_group_implemented((jj_group) g))
-			continue;
-		snprintf(name, sizeof(name), "  ... and %s", jj_group_name[g]);
-		s = add_stage(ENGINE, name);
-		jj_set_add_name(&s->features, jj_group_name[g]);
-	}
-	all = add_stage(ENGINE, "  ... and all groups: the whole engine");
-	jj_set_all(&all->features);
-
 	for (int i = 2; i < argc;)
 	{
 		if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc && (rounds = strtol(argv[i + 1], NULL, 10)) > 0)
 			i += 2;
-		else if (strcmp(argv[i], "--groups") == 0 && i + 1 < argc)
+		else if (strcmp(argv[i], "--stages") == 0 && i + 1 < argc && !engine)
 		{
-			char		name[256];
-
-			snprintf(name, sizeof(name), "  ... and %s", argv[i + 1]);
-			s = add_stage(ENGINE, name);
-			for (char *group = strtok(argv[i + 1], ","); group != NULL; group = strtok(NULL, ","))
-				if (!jj_set_add_name(&s->features, group))
-				{
-					fprintf(stderr, "bench: there is no group \"%s\"\n", group);
-					return 2;
-				}
+			stages_wanted = argv[i + 1];
 			i += 2;
 		}
-		else if (strcmp(argv[i], "--measured") == 0 && i + 2 < argc)
+		else if (strcmp(argv[i], "--markdown") == 0 && i + 1 < argc)
 		{
-			add_stage(MEASURED, argv[i + 1])->command = argv[i + 2];
-			i += 3;
+			markdown = argv[i + 1];
+			i += 2;
 		}
-		else if (strcmp(argv[i], "--peer") == 0 && i + 3 < argc)
+		else if (strcmp(argv[i], "--once") == 0)
 		{
-			s = add_stage(PEER, argv[i + 1]);
-			s->packets = strtoull(argv[i + 2], NULL, 10);
-			s->command = argv[i + 3];
-			i += 4;
+			once = true;
+			i++;
 		}
 		else
 		{
-			fprintf(stderr, "bench: bad argument \"%s\"\n", argv[i]);
-			return 2;
+			/* before what is compared with them */
+			if (!engine && strcmp(stages_wanted, "none") != 0)
+				flow = add_engine_stages(strcmp(stages_wanted, "all") == 0);
+			engine = true;
+			if (strcmp(argv[i], "--groups") == 0 && i + 1 < argc)
+			{
+				char		name[256];
+
+				snprintf(name, sizeof(name), "... and %s", argv[i + 1]);
+				s = add_stage(ENGINE, name);
+				for (char *group = strtok(argv[i + 1], ","); group != NULL; group = strtok(NULL, ","))
+					if (!jj_set_add_name(&s->features, group))
+					{
+						fprintf(stderr, "bench: there is no group \"%s\"\n", group);
+						return 2;
+					}
+				i += 2;
+			}
+			else if (strcmp(argv[i], "--measured") == 0 && i + 2 < argc)
+			{
+				s = add_stage(MEASURED, argv[i + 1]);
+				s->command = argv[i + 2];
+				s->once = once;
+				i += 3;
+			}
+			else if (strcmp(argv[i], "--peer") == 0 && i + 3 < argc)
+			{
+				s = add_stage(PEER, argv[i + 1]);
+				s->packets = strtoull(argv[i + 2], NULL, 10);
+				s->command = argv[i + 3];
+				s->once = once;
+				i += 4;
+			}
+			else
+			{
+				fprintf(stderr, "bench: bad argument \"%s\"\n", argv[i]);
+				return 2;
+			}
+			once = false;
 		}
 	}
+	if (!engine && strcmp(stages_wanted, "none") != 0)
+		flow = add_engine_stages(strcmp(stages_wanted, "all") == 0);
 
 	run_libpcap(&stages[0], argv[1]);	/* brings the file into memory */
 	for (long r = 0; r < rounds; r++)
 		for (int i = 0; i < n_stages; i++)
-			if (!stages[i].failed)
+			if (!stages[i].failed && (r == 0 || !stages[i].once))
 				run(&stages[i], argv[1]);
-	print_table(flow_stage);
+	print_times(stdout, false, flow);
+	memory = flow != NULL && strcmp(stages_wanted, "all") == 0;
+	if (memory)
+		print_memory(stdout, false);
+	if (markdown != NULL)
+	{
+		FILE	   *to = fopen(markdown, "a");
+
+		if (to == NULL)
+			die(markdown, NULL);
+		print_times(to, true, flow);
+		if (memory)
+			print_memory(to, true);
+		if (fclose(to) != 0)
+			die(markdown, NULL);
+	}
 	return sink == UINT64_MAX;
 }
