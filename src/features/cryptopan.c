@@ -109,10 +109,12 @@ jj_code
 jj_cryptopan_open(jj_cryptopan **out, const uint8_t key[JJ_CRYPTOPAN_KEY], const jj_allocator *a, jj_error *err)
 {
 	jj_cryptopan *c = jj_alloc_zero(a, sizeof(jj_cryptopan));
-	uint8_t		second[JJ_CRYPTOPAN_KEY] = "joyfuljay hardware address key 1";
+	static const char label[JJ_CRYPTOPAN_KEY + 1] = "joyfuljay hardware address key 1";
+	uint8_t		second[JJ_CRYPTOPAN_KEY];
 	bool		good;
 
 	*out = NULL;
+	memcpy(second, label, sizeof(second));
 	if (c == NULL)
 		return jj_fail(err, JJ_ERR_NOMEM, "out of memory");
 	c->allocator = *a;

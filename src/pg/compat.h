@@ -36,6 +36,15 @@
 #include "commands/explain_state.h"
 #endif
 
+/* how files of modules end; a symbol of all code since 15 */
+#ifndef DLSUFFIX
+#ifdef __APPLE__
+#define DLSUFFIX ".dylib"
+#else
+#define DLSUFFIX ".so"
+#endif
+#endif
+
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 

@@ -211,7 +211,7 @@ give_up_privileges(const run *r, jj_error *err)
 static jj_code
 take_rows(run *r, jj_error *err)
 {
-	const jj_row *row;
+	const jj_row *row = NULL;
 	bool		have;
 	jj_code		code;
 
