@@ -74,7 +74,7 @@ jj_ledger_knows(const jj_ledger_key *key, const jj_file_identity *identity)
 }
 
 jj_ledger_entry
-jj_ledger_content(const jj_ledger_key *key, const uint8 digest[JJ_SHA256])
+jj_ledger_content(const jj_ledger_key *key, const uint8 *digest)
 {
 	const parameters p = parameters_of(key, NULL, digest);
 	jj_ledger_entry e = {0};
@@ -95,7 +95,7 @@ jj_ledger_content(const jj_ledger_key *key, const uint8 digest[JJ_SHA256])
 }
 
 jj_ledger_entry
-jj_ledger_unfinished(const jj_ledger_key *key, const uint8 digest[JJ_SHA256])
+jj_ledger_unfinished(const jj_ledger_key *key, const uint8 *digest)
 {
 	const parameters p = parameters_of(key, NULL, digest);
 	jj_ledger_entry e = {0};
@@ -111,7 +111,7 @@ jj_ledger_unfinished(const jj_ledger_key *key, const uint8 digest[JJ_SHA256])
 }
 
 int64
-jj_ledger_earlier_flows(const jj_ledger_key *key, const uint8 digest[JJ_SHA256])
+jj_ledger_earlier_flows(const jj_ledger_key *key, const uint8 *digest)
 {
 	const parameters p = parameters_of(key, NULL, digest);
 	int64		flows = 0;

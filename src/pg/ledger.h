@@ -28,14 +28,14 @@ typedef struct jj_ledger_entry
 /* Whether this very file, unchanged, is done with (status done or duplicate). */
 extern bool jj_ledger_knows(const jj_ledger_key *key, const jj_file_identity *identity);
 
-/* The entry of this content, whatever its path. */
-extern jj_ledger_entry jj_ledger_content(const jj_ledger_key *key, const uint8 digest[JJ_SHA256]);
+/* The entry of this content, whatever its path; digests are JJ_SHA256 bytes. */
+extern jj_ledger_entry jj_ledger_content(const jj_ledger_key *key, const uint8 *digest);
 
 /* An entry of the path that is unfinished, with flows, and of other content or settings. */
-extern jj_ledger_entry jj_ledger_unfinished(const jj_ledger_key *key, const uint8 digest[JJ_SHA256]);
+extern jj_ledger_entry jj_ledger_unfinished(const jj_ledger_key *key, const uint8 *digest);
 
 /* Flows that are in the table from earlier content of the path, with the same settings. */
-extern int64 jj_ledger_earlier_flows(const jj_ledger_key *key, const uint8 digest[JJ_SHA256]);
+extern int64 jj_ledger_earlier_flows(const jj_ledger_key *key, const uint8 *digest);
 
 /*
  * An entry for an attempt, status running; id: entry to be used again, 0 = that
