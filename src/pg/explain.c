@@ -45,6 +45,24 @@ anonymizes(const jj_scan_state *s)
 	return IsA(options, Const) && !options->constisnull && jj_options_anonymize(DatumGetJsonbP(options->constvalue));
 }
 
+/* The columns that are computed: those that the query uses and the options allow. */
+static jj_feature_set
+computed(const jj_scan_state *s)
+{
+	const Const *options = lthird(s->call->args);
+	jj_feature_set set = s->wanted;
+	jj_call_options own;
+
+	if (s->begun)
+		return s->options.engine.features;
+	if (!IsA(options, Const) || options->constisnull)
+		return set;
+	jj_options_from_jsonb(&own, DatumGetJsonbP(options->constvalue));
+	for (size_t i = 0; i < lengthof(set.word); i++)
+		set.word[i] &= own.engine.features.word[i];
+	return set;
+}
+
 static List *
 without_addresses(const jj_scan_state *s, List *clauses)
 {
@@ -157,7 +175,8 @@ jj_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	const CustomScan *scan = (const CustomScan *) node->ss.ps.plan;
 	const int	files = intVal(linitial(scan->custom_private));
 	const double bytes = floatVal(lsecond(scan->custom_private));
-	const bool	two_passes = !s->packets && jj_first_pass_needed(&s->wanted);
+	const jj_feature_set set = computed(s);
+	const bool	two_passes = !s->packets && jj_first_pass_needed(&set);
 	const int	all = s->packets ? JJ_PACKET_COLUMNS : JJ_FEATURES;
 	List	   *selects = s->selects;
 
@@ -175,7 +194,7 @@ jj_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 		ExplainPropertyInteger("Columns Of", NULL, all, es);
 	}
 	if (!s->packets && (s->n_columns > 0 || es->format != EXPLAIN_FORMAT_TEXT))
-		ExplainPropertyList("Groups", groups_of(&s->wanted), es);
+		ExplainPropertyList("Groups", groups_of(&set), es);
 	if (two_passes && es->format == EXPLAIN_FORMAT_TEXT)
 		ExplainPropertyText("Passes", "2 (the first for the connection graph)", es);
 	else if (!s->packets && es->format != EXPLAIN_FORMAT_TEXT)

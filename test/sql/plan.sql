@@ -25,6 +25,9 @@ END
 $$;
 SELECT jsonb_pretty(pg_temp.plan($$SELECT src_ip FROM jj_extract('jj_captures/demo.pcapng') WHERE dst_port = 53$$));
 EXPLAIN (COSTS OFF) SELECT src_ip FROM jj_extract('jj_captures/no_such_file.pcap');
+EXPLAIN (COSTS OFF) SELECT * FROM jj_extract('jj_captures/demo.pcapng', options => '{"features": "timing,tls"}');
+EXPLAIN (COSTS OFF) SELECT src_ip, iat_mean FROM jj_extract('jj_captures/demo.pcapng', options => '{"features": "-timing"}');
+EXPLAIN (COSTS OFF) SELECT src_ip FROM jj_extract('jj_captures/demo.pcapng', options => '{"feature": "timing"}');
 
 -- what ANALYZE adds, in every format; times only with TIMING
 CREATE FUNCTION analyzed(how text, query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
