@@ -310,9 +310,9 @@ port_of(Datum value, bool null, int c)
 	return port;
 }
 
-/* The values of the columns as a flow; its addresses are put into the arrays. */
+/* The values of the columns as a flow; its addresses are put into src and dst, of 16 bytes each. */
 static jj_connection_flow
-flow_of(const Datum *values, const bool *nulls, uint8 src[16], uint8 dst[16])
+flow_of(const Datum *values, const bool *nulls, uint8 *src, uint8 *dst)
 {
 	jj_connection_flow f;
 	int32		protocol;
