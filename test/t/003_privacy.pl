@@ -101,6 +101,13 @@ like($node->safe_psql('postgres', "$parallel; EXPLAIN SELECT src_ip FROM jj_extr
 $node->restart;
 succeeds('reader', $addresses, $want, 'the same after a restart');
 
+# ---- into a table; the run says that it was so, and not by which key
+
+succeeds('reader', "SELECT jj_create_table('ingested', '{flow_meta}') IS NOT NULL; CALL jj_ingest('$file', 'ingested', options => '{\"anonymize_ips\": true, \"anonymization_salt\": \"release 1\"}');"
+	. "SELECT count(*) FROM ingested WHERE src_ip <> '192.0.2.10' AND src_ip = (SELECT jj_anonymize(inet '192.0.2.10', 'release 1'))", "t\n10", 'jj_ingest');
+like($node->safe_psql('postgres', "SELECT options FROM joyfuljay.run WHERE kind = 'ingest' ORDER BY run DESC LIMIT 1"), qr/"anonymize_ips": true.*"anonymization_salt": "release 1"|"anonymization_salt": "release 1".*"anonymize_ips": true/, 'recorded in its run');
+is($node->safe_psql('postgres', "SELECT count(*) FROM joyfuljay.run r, joyfuljay.ingest i WHERE r::text || i::text LIKE '%' || current_setting('joyfuljay.anonymization_key') || '%'"), 0, 'without the key');
+
 # ---- nothing of it in the catalogs or the log
 
 $node->safe_psql('postgres', "CREATE TABLE flows AS SELECT * FROM jj_extract('$file', options => '$hidden')");
