@@ -357,18 +357,19 @@ run(watch *w)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
+		/* also between looks, which may be minutes apart */
+		if (jj_worker_is_in_the_way())
+			return;
+		if (extension_is_gone(w))
+		{
+			jj_worker_set_done(w->slot);
+			proc_exit(0);
+		}
+		check_target(w);
 		if (now >= next_look)
 		{
 			long		took;
 
-			if (jj_worker_is_in_the_way())
-				return;
-			if (extension_is_gone(w))
-			{
-				jj_worker_set_done(w->slot);
-				proc_exit(0);
-			}
-			check_target(w);
 			look(w);
 			took = TimestampDifferenceMilliseconds(now, GetCurrentTimestamp());
 			next_look = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), Max(SHORTEST_PAUSE, Min(took, 60000) * PAUSE_FACTOR));

@@ -150,6 +150,13 @@ ok($node->poll_query_until('second', "SELECT state FROM jj_watch_status", 'runni
 $node->safe_psql('postgres', 'DROP DATABASE second');
 pass('its database can be dropped');
 
+# a look that took long is followed by a long pause
+$node->safe_psql('postgres', 'CREATE DATABASE second');
+$node->safe_psql('second', "CREATE EXTENSION joyfuljay; SELECT jj_create_table('flows'); SELECT jj_watch_start('$dir/slow', 'flows', '*.trace', settle => '0', commit_rows => 20, name => 'there')");
+ok($node->poll_query_until('second', "SELECT status FROM joyfuljay.ingest WHERE path ~ 'big'", 'done'), 'all is ingested');
+$node->safe_psql('postgres', 'DROP DATABASE second');
+pass('its database can be dropped between two looks');
+
 # ---- rights and errors
 
 sub as
