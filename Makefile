@@ -89,7 +89,7 @@ build/generate: $(GENERATOR_SRC) src/features/registry.c $(SRC_HEADERS)
 	$(CC) $(WARNINGS) $(WERROR) -O1 -Isrc -o $@ $(GENERATOR_SRC) src/features/registry.c
 
 # the install script's parts, in this order
-SQL_PARTS = joyfuljay graph provenance ingest tables privacy capture labels watch
+SQL_PARTS = joyfuljay graph provenance ingest tables privacy capture labels watch compat
 SQL_FILES = $(SQL_PARTS:%=sql/%.sql.in)
 
 $(DATA_built): $(SQL_FILES) Makefile build/generate

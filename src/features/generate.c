@@ -113,7 +113,7 @@ put_cell(const char *text)
 static void
 put_group(unsigned g)
 {
-	printf("\n## %s\n\n| Column | Type | Unit | Tier | Definition | NULL | Difference from the Python library |\n|---|---|---|---|---|---|---|\n",
+	printf("\n## %s\n\n| Column | Type | Unit | Tier | Definition | NULL | jj_fill | Difference from the Python library |\n|---|---|---|---|---|---|---|---|\n",
 		   jj_group_name[g]);
 	for (unsigned f = 0; f < JJ_FEATURES; f++)
 	{
@@ -126,6 +126,7 @@ put_group(unsigned g)
 		printf(" | %s", jj_tier_name[i->tier]);
 		put_cell(i->definition);
 		put_cell(i->null_when);
+		put_cell(i->fill);
 		put_cell(i->deviation);
 		puts(" |");
 	}
@@ -139,7 +140,8 @@ put_markdown(void)
 		   "which groups are built, and the comments on the columns of jj_flow (`\\d+ jj_flow`).\n\n"
 		   "NULL means not applicable or not observed; an empty cell means never, as far as the group is built and asked for. Tiers\n"
 		   "CORE, EXTENDED and EXPERIMENTAL are the profiles JJ-CORE, JJ-EXTENDED and JJ-EXPERIMENTAL of the Python library joyfuljay 0.1.6.1;\n"
-		   "ADDED columns are new. The last column says where a value is meant to differ from that library's (\"upstream\").\n",
+		   "ADDED columns are new. The column jj_fill says what the function of that name puts in place of NULL, as that library does;\n"
+		   "the last column where a value is meant to differ from that library's (\"upstream\").\n",
 		   JJ_FEATURES);
 	for (unsigned g = 0; g < JJ_GROUPS; g++)
 		put_group(g);

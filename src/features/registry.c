@@ -7,8 +7,8 @@
 
 const jj_feature_info jj_feature_table[JJ_FEATURES] = {
 #define JJ_GROUP(g)
-#define JJ_FEATURE(g, name, type, unit, null_when, tier, definition, deviation) \
-	{#name, unit, null_when, definition, deviation, JJ_G_##g, JJ_##type, JJ_TIER_##tier},
+#define JJ_FEATURE(g, name, type, unit, null_when, fill, tier, definition, deviation) \
+	{#name, unit, null_when, fill, definition, deviation, JJ_G_##g, JJ_##type, JJ_TIER_##tier},
 #include "features/features.def"
 #undef JJ_GROUP
 #undef JJ_FEATURE
@@ -16,7 +16,7 @@ const jj_feature_info jj_feature_table[JJ_FEATURES] = {
 
 const char *const jj_group_name[JJ_GROUPS] = {
 #define JJ_GROUP(g) #g,
-#define JJ_FEATURE(g, name, type, unit, null_when, tier, definition, deviation)
+#define JJ_FEATURE(g, name, type, unit, null_when, fill, tier, definition, deviation)
 #include "features/features.def"
 #undef JJ_GROUP
 #undef JJ_FEATURE
@@ -47,6 +47,15 @@ jj_type_sql(jj_type type)
 	};
 
 	return name[type];
+}
+
+int
+jj_feature_named(const char *name)
+{
+	for (int f = 0; f < JJ_FEATURES; f++)
+		if (strcmp(jj_feature_table[f].name, name) == 0)
+			return f;
+	return -1;
 }
 
 void

@@ -12,7 +12,7 @@
 typedef enum jj_group
 {
 #define JJ_GROUP(g) JJ_G_##g,
-#define JJ_FEATURE(g, name, type, unit, null_when, tier, definition, deviation)
+#define JJ_FEATURE(g, name, type, unit, null_when, fill, tier, definition, deviation)
 #include "features/features.def"
 #undef JJ_GROUP
 #undef JJ_FEATURE
@@ -22,7 +22,7 @@ typedef enum jj_group
 typedef enum jj_feature
 {
 #define JJ_GROUP(g)
-#define JJ_FEATURE(g, name, type, unit, null_when, tier, definition, deviation) JJ_F_##name,
+#define JJ_FEATURE(g, name, type, unit, null_when, fill, tier, definition, deviation) JJ_F_##name,
 #include "features/features.def"
 #undef JJ_GROUP
 #undef JJ_FEATURE
@@ -67,6 +67,7 @@ typedef struct jj_feature_info
 	const char *name;
 	const char *unit;			/* "-" if none */
 	const char *null_when;		/* "-" if never NULL */
+	const char *fill;			/* SQL expression of what jj_fill gives for NULL, "-" if NULL stays */
 	const char *definition;
 	const char *deviation;
 	uint8_t		group;			/* jj_group */
@@ -77,6 +78,9 @@ typedef struct jj_feature_info
 extern const jj_feature_info jj_feature_table[JJ_FEATURES];
 extern const char *const jj_group_name[JJ_GROUPS];
 extern const char *const jj_tier_name[4];
+
+/* The feature of exactly this name, -1 if there is none. */
+extern int	jj_feature_named(const char *name);
 
 /* SQL name of a jj_type: "double precision", "inet", ... */
 extern const char *jj_type_sql(jj_type type);

@@ -308,8 +308,8 @@ jj_features(PG_FUNCTION_ARGS)
 	for (int i = 0; i < JJ_FEATURES; i++)
 	{
 		const jj_feature_info *f = &jj_feature_table[i];
-		Datum		values[10];
-		bool		nulls[10] = {false};
+		Datum		values[11];
+		bool		nulls[11] = {false};
 
 		values[0] = Int32GetDatum(i + 1);
 		values[1] = CStringGetTextDatum(f->name);
@@ -321,6 +321,7 @@ jj_features(PG_FUNCTION_ARGS)
 		values[7] = CStringGetTextDatum(f->definition);
 		put_text(&values[8], &nulls[8], f->deviation);
 		values[9] = BoolGetDatum(jj_group_implemented((jj_group) f->group));
+		put_text(&values[10], &nulls[10], f->fill);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

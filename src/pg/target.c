@@ -72,15 +72,6 @@ check_unfilled(Relation r, Form_pg_attribute a)
 			 errhint("Give the column a default, or drop its NOT NULL constraint.")));
 }
 
-static int
-find_feature(const char *name)
-{
-	for (int f = 0; f < JJ_FEATURES; f++)
-		if (strcmp(jj_feature_table[f].name, name) == 0)
-			return f;
-	return -1;
-}
-
 jj_target *
 jj_target_open(Oid relid)
 {
@@ -99,7 +90,7 @@ jj_target_open(Oid relid)
 
 		if (a->attisdropped || a->attgenerated != '\0')
 			continue;
-		feature = a->attidentity == ATTRIBUTE_IDENTITY_ALWAYS ? -1 : find_feature(NameStr(a->attname));
+		feature = a->attidentity == ATTRIBUTE_IDENTITY_ALWAYS ? -1 : jj_feature_named(NameStr(a->attname));
 		if (feature >= 0)
 		{
 			check_type(r, a, jj_type_oid((jj_type) jj_feature_table[feature].type));
