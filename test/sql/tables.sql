@@ -8,6 +8,11 @@ SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = 'everything
 	AND (attname, atttypid, attnum) NOT IN (SELECT attname, atttypid, attnum FROM pg_attribute WHERE attrelid = 'jj_flow'::regclass);
 SELECT indexdef FROM pg_indexes WHERE tablename = 'everything' ORDER BY indexdef;
 SELECT count(*) FROM pg_depend WHERE objid = 'everything'::regclass AND refclassid = 'pg_extension'::regclass;
+-- rows stay in one piece as long as they fit a page, also if they can be compressed
+SELECT reloptions = ARRAY['toast_tuple_target=' || current_setting('block_size')::integer - 32] AS storage FROM pg_class WHERE oid = 'everything'::regclass;
+INSERT INTO everything (start_time, community_id) VALUES ('2024-01-01', repeat('a', 6000)), ('2024-01-01', repeat('b', 60000));
+SELECT length(community_id), pg_column_size(community_id) = length(community_id) + 4 AS as_it_is FROM everything ORDER BY 1;
+TRUNCATE everything;
 
 -- some columns, in a schema of choice, with names that need quotes
 SELECT jj_create_table('"Tab""les"', ARRAY['ja3_hash', 'icmp', 'Community_ID']);
@@ -45,6 +50,8 @@ INSERT INTO days (start_time, src_port) VALUES ('2024-01-01 00:00Z', 0);
 SELECT * FROM jj_ensure_partitions('days', '2 days', '5 days', '2024-03-05 23:30Z');
 SELECT tableoid::regclass, count(*) FROM days GROUP BY 1 ORDER BY tableoid::regclass::text;
 SELECT indexdef FROM pg_indexes WHERE tablename = 'days_20240301' ORDER BY indexdef;
+SELECT relkind, reloptions = ARRAY['toast_tuple_target=' || current_setting('block_size')::integer - 32] AS storage, count(*) > 1 AS several
+	FROM pg_class WHERE oid = 'days'::regclass OR oid IN (SELECT part FROM joyfuljay.partitions('days')) GROUP BY 1, 2 ORDER BY 1;
 SELECT jj_create_table('hours', '{flow_meta}', 'hour'), jj_create_table('months', '{flow_meta}', 'month');
 SELECT * FROM jj_ensure_partitions('hours', '3 hours', NULL, '2024-12-31 22:59:59Z');
 SELECT * FROM jj_ensure_partitions('months', '40 days', NULL, '2024-01-31 12:00Z');
