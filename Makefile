@@ -212,7 +212,7 @@ fuzz:
 PACKETS = 2000000
 FLOWS = 60000
 ROUNDS = 5
-PARTS = engine sql peers parallel limit memory
+PARTS = engine sql ingest peers parallel limit memory
 bench: bench-programs
 	tools/server.sh bench/run.sh build/bench "$(PARTS)" $(PACKETS) $(FLOWS) $(ROUNDS)
 

@@ -331,7 +331,8 @@ add_engine_stages(bool groups)
 	{
 		char		name[48];
 
-		if (!jj_group_implemented((jj_group) g))
+		/* the connection graph takes a pass before this one, which is the server's */
+		if (!jj_group_implemented((jj_group) g) || g == JJ_G_connection)
 			continue;
 		snprintf(name, sizeof(name), "... and %s", jj_group_name[g]);
 		s = add_stage(ENGINE, name);
