@@ -29,8 +29,8 @@ typedef enum jj_parser_id
 typedef struct jj_app jj_app;
 
 /*
- * A protocol's parser. Its state is zeroed memory, allocated before the first
- * call for a flow. It never fails for what bytes say; it stops wanting them.
+ * A protocol's parser. Its state is zeroed memory, there from the first call
+ * for a flow on. It never fails for what bytes say; it stops wanting them.
  * A hook that is NULL is not called, and one that wants none isn't called again
  * (stream: per direction).
  */
@@ -51,11 +51,21 @@ typedef struct jj_parser
 	/* TCP: the next bytes of a stream. */
 	jj_want		(*stream) (void *state, const jj_chunk *c, jj_app *app, const jj_work *w);
 
+	/*
+	 * How many of the next bytes of a direction (in order, no segment of them cut)
+	 * the parser does not need to see. Asked behind each stream hook. Pieces that
+	 * lie within them may be left out, and the offset of the next tells; they are
+	 * shown again once the answer is 0 behind one of the other direction.
+	 * Optional: none.
+	 */
+	uint32_t	(*pass) (const void *state, unsigned dir);
+
 	/* UDP: each packet with captured payload, first fragments included, later ones not. */
 	jj_want		(*datagram) (void *state, const jj_packet *p, jj_app *app, const jj_work *w);
 
 	/*
-	 * Every packet of the flow, of any protocol, before the hooks above see it.
+	 * Every packet of the flow, of any protocol, before the hooks above see it; of
+	 * TCP only those with payload and SYNs.
 	 * For a parser with an opens hook, those that follow the one with which it
 	 * got its state, unless that hook is packet_opens.
 	 */
@@ -72,14 +82,10 @@ extern const jj_parser jj_parser_dns;
 extern const jj_parser jj_parser_http;
 extern const jj_parser jj_parser_fingerprint;
 
-/* State in the flow record: 48 bytes. What they lead to is allocated with the first packet that a parser needs. */
+/* State in the flow record. What it leads to is allocated when a parser opens, or when a segment is not in order. */
 extern const jj_extractor jj_app_base;
 
-/*
- * What the base knows of the flow in an emit function's state. NULL if no
- * parser has a state, unless a SYN or TCP payload was seen and group http2 or
- * fingerprint is wanted, which look at the streams in any case.
- */
+/* What the base knows of the flow in an emit function's state; never NULL. */
 extern const jj_app *jj_app_of(const void *state);
 
 /* Whether payload existed and none of it was captured (any protocol): then nothing is known of what it carried. */
@@ -88,20 +94,26 @@ extern bool jj_app_blind(const jj_flow *f, const void *state);
 /* Whether a packet of the flow had an Authentication Header between IP and the flow's protocol. */
 extern bool jj_app_saw_ah(const void *state);
 
-/* The state of a parser; NULL if it was never called (app may be NULL). */
+/* The state of a parser; NULL if it was never called. */
 extern void *jj_app_parser(const jj_app *app, jj_parser_id id);
 
-/*
- * The stream of a direction (app not NULL): start_seen, start, next (its
- * length so far), jj_stream_gap. Followed only as long as a parser wants the
- * direction.
- */
-extern const jj_stream *jj_app_stream(const jj_app *app, int dir);
+/* A direction's stream. */
+typedef struct jj_app_side
+{
+	uint64_t	next;			/* its length so far */
+	uint32_t	start;			/* sequence number of byte 0, if started */
+	bool		started;
+	bool		start_seen;		/* by a SYN */
+	bool		gap;			/* it goes on behind the end of what is in order */
+} jj_app_side;
+
+/* Followed only as long as a parser wants the direction. */
+extern jj_app_side jj_app_stream(const jj_app *app, int dir);
 
 /*
  * Whether the beginning of a direction's stream was captured: its SYN was
  * seen, or the first SYN-ACK of the other side acknowledges the sequence
- * number before its first byte. False if app is NULL.
+ * number before its first byte.
  */
 extern bool jj_app_start_known(const jj_app *app, int dir);
 

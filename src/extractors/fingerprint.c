@@ -231,7 +231,7 @@ message_app(const verdict *v, const jj_flow *f, const jj_fp_state *s)
 	if (f->key.proto == JJ_PROTO_TCP)
 		return jj_fp_stream_app(v->head, f->src_port, f->dst_port);
 	if (f->key.proto == JJ_PROTO_UDP)
-		app = jj_fp_datagram_app((jj_fp_app) s->u.udp.first[0], (jj_fp_app) s->u.udp.first[1]);
+		app = jj_fp_datagram_app((jj_fp_app) s->first[0], (jj_fp_app) s->first[1]);
 	return app == JJ_APP_NONE && s->rtp ? JJ_APP_RTP : app;
 }
 
@@ -412,7 +412,7 @@ emit(const jj_flow *f, const void *state, void *fold, jj_work *w, jj_row *row)
 	jj_fp_gather(&v.facts, f, app);
 	if (s != NULL && s->tcp)
 		for (int d = 0; d < 2; d++)
-			v.head[d] = jj_fp_head_found(&s->u.head[d]);
+			v.head[d] = s->u.tcp.found[d] | (s->u.tcp.open != NULL ? jj_fp_head_found(&s->u.tcp.open[d]) : 0);
 	if (!find_evidence(&v, f, state, s, w))
 		return false;
 	v.known[TOR] = !blind || proto != JJ_PROTO_TCP;

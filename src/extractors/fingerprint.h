@@ -25,27 +25,30 @@ typedef enum jj_fp_opaque
 	JJ_OPAQUE_YES
 } jj_fp_opaque;
 
-/* State of jj_parser_fingerprint. */
+/* State of jj_parser_fingerprint, in each flow record (app.c). */
 typedef struct jj_fp_state
 {
 	uint32_t	evidence;		/* JJ_EV bits, of messages */
-	uint8_t		seen;			/* directions that have sent payload, one bit each */
 	uint8_t		look;			/* what is still looked for */
-	uint8_t		opaque;			/* jj_fp_opaque */
-	bool		tcp;			/* u.head is used */
-	bool		stun;
-	bool		rtp;
-	jj_fp_vpn  *vpn;
+	uint8_t		seen : 2;		/* directions that have sent payload, one bit each */
+	uint8_t		opaque : 2;		/* jj_fp_opaque */
+	uint8_t		tcp : 1;		/* u.tcp is used */
+	uint8_t		stun : 1;
+	uint8_t		rtp : 1;
+	uint8_t		first[2];		/* UDP: jj_fp_app of each direction's first datagram */
+	jj_fp_vpn  *vpn;			/* NULL until needed */
 	union
 	{
-		jj_fp_head	head[2];	/* TCP */
 		struct
 		{
-			jj_fp_rtp	rtp[2];
-			uint8_t		first[2];	/* jj_fp_app of each direction's first datagram */
-		}			udp;
+			jj_fp_head *open;	/* 2, one for each direction; NULL unless rules were open behind the first bytes of one */
+			uint32_t	found[2];	/* rules that hold in directions where none is open any more */
+		}			tcp;
+		jj_fp_rtp	rtp[2];		/* UDP */
 	}			u;
 } jj_fp_state;
+
+_Static_assert(sizeof(jj_fp_state) <= 32, "each flow record has one");
 
 /* What the parsers of the other groups found in a flow. */
 typedef struct jj_fp_facts

@@ -92,8 +92,8 @@ take_datagram(jj_fp_state *s, const jj_packet *p, const jj_work *w)
 	{
 		if (s->seen == 0)
 			s->look = looks(p);
-		s->seen |= (uint8_t) (1 << p->dir);
-		s->u.udp.first[p->dir] = (uint8_t) jj_fp_first_datagram(b, n, p->payload_len, p->sport, p->dport);
+		s->seen |= 1u << p->dir & 3;
+		s->first[p->dir] = (uint8_t) jj_fp_first_datagram(b, n, p->payload_len, p->sport, p->dport);
 	}
 	if (n >= 8)
 	{
@@ -106,7 +106,7 @@ take_datagram(jj_fp_state *s, const jj_packet *p, const jj_work *w)
 	}
 	else if (n >= 6 && jj_fp_is_tailscale(b, n))
 		s->evidence |= JJ_EV(TAILSCALE);
-	if ((s->look & LOOK_RTP) && jj_fp_rtp_add(&s->u.udp.rtp[p->dir], b, n))
+	if ((s->look & LOOK_RTP) && jj_fp_rtp_add(&s->u.rtp[p->dir], b, n))
 	{
 		s->rtp = true;
 		s->look &= (uint8_t) ~LOOK_RTP;
@@ -122,7 +122,7 @@ take_segment(jj_fp_state *s, const jj_packet *p, const jj_work *w)
 {
 	if (s->seen == 0)
 		s->look = LOOK_OPENVPN;
-	s->seen |= (uint8_t) (1 << p->dir);
+	s->seen |= 1u << p->dir & 3;
 	if (!look_further(s, p, w))
 		return JJ_WANT_MEMORY;
 	return s->look != 0 ? JJ_WANT_MORE : JJ_WANT_NONE;
@@ -175,6 +175,8 @@ static jj_want
 stream(void *state, const jj_chunk *c, jj_app *app, const jj_work *w)
 {
 	jj_fp_state *s = state;
+	jj_fp_head	first = {.n = 0};
+	jj_fp_head *h = s->u.tcp.open != NULL ? &s->u.tcp.open[c->dir] : &first;
 	bool		more;
 
 	(void) app;
@@ -188,9 +190,24 @@ stream(void *state, const jj_chunk *c, jj_app *app, const jj_work *w)
 		if (c->dir == 0 && p->payload_caplen == p->payload_len && wants_opaque(w))
 			s->opaque = jj_fp_fully_encrypted(p->payload, p->payload_caplen) ? JJ_OPAQUE_YES : JJ_OPAQUE_NO;
 	}
-	if (!jj_fp_head_add(&s->u.head[c->dir], c->bytes, c->n, &more, &w->allocator))
+	if (!jj_fp_head_add(h, c->bytes, c->n, &more, &w->allocator))
 		return JJ_WANT_MEMORY;
-	return more ? JJ_WANT_MORE : JJ_WANT_NONE;
+	if (!more)
+	{
+		s->u.tcp.found[c->dir] = h->found;
+		return JJ_WANT_NONE;
+	}
+	if (s->u.tcp.open == NULL)
+	{
+		s->u.tcp.open = jj_alloc_zero(&w->allocator, 2 * sizeof(jj_fp_head));
+		if (s->u.tcp.open == NULL)
+		{
+			jj_fp_head_free(&first, &w->allocator);
+			return JJ_WANT_MEMORY;
+		}
+		s->u.tcp.open[c->dir] = first;
+	}
+	return JJ_WANT_MORE;
 }
 
 static void
@@ -200,9 +217,11 @@ release(void *state, const jj_allocator *a)
 
 	jj_release(a, s->vpn);
 	/* in the state of a UDP flow the same bytes are other things */
-	if (s->tcp)
-		for (int d = 0; d < 2; d++)
-			jj_fp_head_free(&s->u.head[d], a);
+	if (!s->tcp || s->u.tcp.open == NULL)
+		return;
+	for (int d = 0; d < 2; d++)
+		jj_fp_head_free(&s->u.tcp.open[d], a);
+	jj_release(a, s->u.tcp.open);
 }
 
 const jj_parser jj_parser_fingerprint = {

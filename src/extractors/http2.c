@@ -208,7 +208,7 @@ set_version(jj_row *row, const jj_http_view *v, const hellos *t, bool h3, bool h
 static bool
 stuck(const jj_app *app, int dir)
 {
-	return jj_stream_gap(jj_app_stream(app, dir));
+	return jj_app_stream(app, dir).gap;
 }
 
 /* Whether a preface would have been seen. */
@@ -217,7 +217,7 @@ knows_start(bool is_tcp, const jj_app *app, const jj_http_view *v)
 {
 	if (!is_tcp || v->preface)
 		return true;
-	return jj_app_start_known(app, 0) && !(jj_app_stream(app, 0)->next < JJ_HTTP_PREFACE && stuck(app, 0));
+	return jj_app_start_known(app, 0) && !(jj_app_stream(app, 0).next < JJ_HTTP_PREFACE && stuck(app, 0));
 }
 
 static bool

@@ -94,7 +94,7 @@ keep_early(encrypted *e, const jj_packet *p, const jj_allocator *a)
 
 /* Forget segments before the stream's byte next; true if the packet is not one of them. */
 static bool
-drop_early(encrypted *e, const jj_stream *s, const jj_packet *p)
+drop_early(encrypted *e, const jj_app_side *s, const jj_packet *p)
 {
 	uint32_t	next = s->start + (uint32_t) s->next;
 	uint32_t	kept = 0;
@@ -186,7 +186,7 @@ stream_opens(const jj_chunk *c, bool *done)
 static bool
 allows_text(const jj_app *app, unsigned d)
 {
-	return d == 1 || !(jj_app_stream(app, 0)->start_seen || jj_app_stream(app, 1)->start_seen);
+	return d == 1 || !(jj_app_stream(app, 0).start_seen || jj_app_stream(app, 1).start_seen);
 }
 
 /* Look for the identification line in the chunk; *used bytes of it are read. */
@@ -233,7 +233,7 @@ stream(void *state, const jj_chunk *c, jj_app *app, const jj_work *w)
 	if (side->step == JJ_SSH_STOPPED && !side->identified)
 		s->phase[d] = OVER;
 	if (side->step == JJ_SSH_KEYED && wants(w, JJ_F_ssh_encrypted_packets)
-		&& !begin_count(&s->talk->sent[d], jj_app_stream(app, d)->start + (uint32_t) side->newkeys, a))
+		&& !begin_count(&s->talk->sent[d], jj_app_stream(app, (int) d).start + (uint32_t) side->newkeys, a))
 		return JJ_WANT_MEMORY;
 	return still_wants(s, d, w);
 }
@@ -244,13 +244,17 @@ packet(void *state, const jj_packet *p, jj_app *app, const jj_work *w)
 	jj_ssh	   *s = state;
 	unsigned	d = p->dir;
 	encrypted  *e;
+	jj_app_side in_order;
 
 	if (s->talk == NULL || !p->has_tcp || p->payload_len == 0 || (p->tcp_flags & JJ_TCP_RST) || jj_stream_padding(p))
 		return JJ_WANT_MORE;
 	e = &s->talk->sent[d];
 	if (s->talk->side[d].step == JJ_SSH_KEYED)
 		return count_segment(e, first_byte(p), p->payload_len, &w->allocator) ? JJ_WANT_MORE : JJ_WANT_MEMORY;
-	if (is_read(s, d) || !wants(w, JJ_F_ssh_encrypted_packets) || !drop_early(e, jj_app_stream(app, (int) d), p))
+	if (is_read(s, d) || !wants(w, JJ_F_ssh_encrypted_packets))
+		return JJ_WANT_MORE;
+	in_order = jj_app_stream(app, (int) d);
+	if (!drop_early(e, &in_order, p))
 		return JJ_WANT_MORE;
 	return keep_early(e, p, &w->allocator) ? JJ_WANT_MORE : JJ_WANT_MEMORY;
 }
@@ -490,7 +494,7 @@ emit_counts(const sides *x, const jj_ssh *s, const jj_app *app, jj_row *row)
 		if (x->side[d] == NULL)
 			continue;
 		kex += x->side[d]->kex_packets;
-		gap = gap || (x->side[d]->step == JJ_SSH_IN_PACKETS && jj_stream_gap(jj_app_stream(app, (int) d)));
+		gap = gap || (x->side[d]->step == JJ_SSH_IN_PACKETS && jj_app_stream(app, (int) d).gap);
 		if (x->side[d]->step == JJ_SSH_KEYED)
 		{
 			keyed = true;

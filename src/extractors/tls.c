@@ -12,6 +12,12 @@ stream(void *state, const jj_chunk *c, jj_app *app, const jj_work *w)
 	return jj_tls_tcp_add(&((jj_tls *) state)->tcp, c, w);
 }
 
+static uint32_t
+pass(const void *state, unsigned dir)
+{
+	return jj_tls_tcp_pass(&((const jj_tls *) state)->tcp, dir);
+}
+
 static jj_want
 datagram(void *state, const jj_packet *p, jj_app *app, const jj_work *w)
 {
@@ -33,6 +39,7 @@ const jj_parser jj_parser_tls = {
 	.stream_opens = jj_tls_tcp_opens,
 	.datagram_opens = jj_dtls_opens,
 	.stream = stream,
+	.pass = pass,
 	.datagram = datagram,
 	.release = release,
 };

@@ -36,7 +36,7 @@ typedef struct jj_tls_view
 	uint32_t	cells_fit;		/* those of them with the length of whole cells */
 } jj_tls_view;
 
-/* The flow's TLS; app as jj_app_of gives it, may be NULL. Certificate and key exchange only if a wanted column needs them. */
+/* The flow's TLS; Certificate and key exchange only if a wanted column needs them. */
 extern void jj_tls_read(const jj_app *app, jj_tls_view *v);
 
 #endif

@@ -184,6 +184,13 @@ jj_tls_run_is_13(const jj_tls_run *r)
 	return r->talk != NULL && r->talk->side.sh.tls13;
 }
 
+/* Whether the next byte is one of a record of application data. */
+static inline bool
+jj_tls_run_in_appdata(const jj_tls_run *r)
+{
+	return !r->over && r->n_head == sizeof(r->head) && r->left > 0 && r->head[0] == JJ_TLS_APPDATA;
+}
+
 /* Release what the run owns, not the run. */
 extern void jj_tls_run_free(jj_tls_run *r, const jj_allocator *a);
 
@@ -203,6 +210,7 @@ typedef struct jj_tls_tcp
 	uint32_t	order;
 	bool		begun;			/* need is set */
 	bool		steady[2];		/* nothing but the one run of the direction is to be followed, to the end */
+	uint32_t	at[2];			/* where the next piece begins if no byte of the stream is left out, modulo 2^32 */
 	jj_tls_need need;
 	jj_tls_run	slot[2];		/* of one run in each direction, the others are allocated */
 	jj_buffer	ssl2[2];		/* what may be a ClientHello in SSL 2.0 format */
@@ -210,6 +218,9 @@ typedef struct jj_tls_tcp
 
 extern bool jj_tls_tcp_opens(const jj_chunk *c, bool *done);
 extern jj_want jj_tls_tcp_add(jj_tls_tcp *t, const jj_chunk *c, const jj_work *w);
+
+/* How many of the next bytes of a direction are of no use: all but the last of a record of application data. */
+extern uint32_t jj_tls_tcp_pass(const jj_tls_tcp *t, unsigned dir);
 extern void jj_tls_tcp_free(jj_tls_tcp *t, const jj_allocator *a);
 
 /* Which records are TLS; *run of each direction, NULL if none. */

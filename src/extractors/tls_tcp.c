@@ -435,6 +435,9 @@ jj_tls_tcp_add(jj_tls_tcp *t, const jj_chunk *c, const jj_work *w)
 		t->begun = true;
 		t->need = jj_tls_needs(w);
 	}
+	if (t->run[d] != NULL)
+		t->run[d]->left -= (uint32_t) c->offset - t->at[d];	/* bytes that were left out */
+	t->at[d] = (uint32_t) (c->offset + c->n);
 	if (t->steady[d])
 	{
 		if (!jj_tls_run_add(t->run[d], c->bytes, c->n, c->carrier, &t->order, need, a))
@@ -454,6 +457,14 @@ jj_tls_tcp_add(jj_tls_tcp *t, const jj_chunk *c, const jj_work *w)
 		return JJ_WANT_MEMORY;
 	prune(t, d, a);
 	return decided(t, &client) ? want_decided(t, d, client) : want_undecided(t, d);
+}
+
+uint32_t
+jj_tls_tcp_pass(const jj_tls_tcp *t, unsigned dir)
+{
+	const jj_tls_run *r = t->run[dir];
+
+	return t->steady[dir] && jj_tls_run_in_appdata(r) ? r->left - 1 : 0;
 }
 
 void

@@ -28,7 +28,7 @@ typedef struct app_flow
 	jj_hold		hold;
 	jj_flow		flow;
 	jj_row		row;
-	uint64_t	state[8];		/* of jj_app_base */
+	uint64_t	state[9];		/* of jj_app_base */
 	uint64_t	packets;
 	int64_t		t;
 } app_flow;

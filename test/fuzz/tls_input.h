@@ -131,7 +131,7 @@ same_value(const jj_row *a, const jj_row *b, unsigned f)
 static inline bool
 read_row(jj_row *row, jj_work *w, const uint8_t *data, size_t size, uint8_t proto)
 {
-	uint64_t	state[8] = {0};
+	uint64_t	state[9] = {0};
 	jj_flow		f = {.src_port = 1, .dst_port = 2};
 	bool		good;
 

@@ -158,7 +158,7 @@ put_handshake(message *m, unsigned type, const message *body)
 /* ---- the flow */
 
 static jj_flow quic_flow;
-static void *quic_state[8];		/* of jj_app_base, in the flow's record */
+static void *quic_state[9];		/* of jj_app_base, in the flow's record */
 static uint64_t quic_index;
 
 static jj_hold quic_hold;
