@@ -16,10 +16,12 @@ my $sender = sender('jjb');
 my $other = sender('jjd');
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
+$node->append_conf('postgresql.conf', "session_preload_libraries = 'joyfuljay'\njoyfuljay.anonymization_key = 'the key of this test'\n");
 $node->start;
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION joyfuljay;
 	SELECT jj_create_table('flows');
+	SELECT jj_create_table('hidden');
 	CREATE TABLE dns (run bigint, src_ip inet, dst_port integer, end_reason text, seen timestamptz DEFAULT now());
 	CREATE TABLE quiet (src_ip inet, end_reason text);
 });
@@ -40,6 +42,7 @@ my $quiet_since = time();
 # ---- two captures of one interface
 
 start_capture($node, 'all', 'jja', 'flows', qq({"isolation": "worker", "save_pcap": "$dir/all", "batch_rows": 100}));
+start_capture($node, 'hidden', 'jja', 'hidden', '{"isolation": "worker", "anonymize_ips": true}');
 start_capture($node, 'dns', 'jja', 'dns', '{"isolation": "worker"}', q{, filter => 'udp port 53'});
 my $sent = 0;
 for my $file (sort glob "$captures/*.pcap $captures/recorded/*.pcap")
@@ -57,9 +60,10 @@ $sent += send_frames($sender, map { udp_frame(0x630000 + $_, 53) } 1 .. $queries
 cmp_ok($sent, '>', 5000, "$sent packets of test captures");
 is(wait_for($node, q{SELECT packets FROM jj_capture_status WHERE name = 'all'}, $sent), $sent, 'all of them are captured');
 is(value_of($node, 'all', 'kernel_drops'), 0, 'none is dropped');
+is(wait_for($node, q{SELECT packets + kernel_drops FROM jj_capture_status WHERE name = 'hidden'}, $sent), $sent, 'nor of those whose addresses are hidden');
 is(value_of($node, 'all', "how || ' ' || enabled || ' ' || coalesce(last_error, 'no error')"), 'worker true no error', 'status');
 like(value_of($node, 'all', 'active_flows'), qr/^[1-9]\d\d/, 'open flows');
-$node->safe_psql('postgres', "SELECT jj_capture_stop('all'); SELECT jj_capture_stop('dns')");
+$node->safe_psql('postgres', "SELECT jj_capture_stop('all'); SELECT jj_capture_stop('dns'); SELECT jj_capture_stop('hidden')");
 is(value_of($node, 'all', "state || ' ' || enabled || ' ' || active_flows || ' ' || queue_rows"), 'stopped false 0 0', 'stopped');
 my $flows = $node->safe_psql('postgres', 'SELECT count(*) FROM flows');
 cmp_ok($flows, '>', 500, "$flows flows");
@@ -79,13 +83,20 @@ like($saved[0], qr/all-\d{8}T\d{6}Z-0001\.pcap$/, 'its name');
 is(value_of($node, 'all', 'packets_saved'), $sent, 'all packets are saved');
 is($node->safe_psql('postgres', "SELECT packets FROM jj_pcap_info('$saved[0]')"), $sent, 'and are in it');
 $node->safe_psql('postgres', qq{CREATE TABLE again AS SELECT * FROM jj_extract('$saved[0]', options => '{"active_timeout": "1800s"}')});
-for my $two ([ 'flows', 'again' ], [ 'again', 'flows' ])
+$node->safe_psql('postgres', qq{CREATE TABLE hidden_again AS SELECT * FROM jj_extract('$saved[0]', options => '{"active_timeout": "1800s", "anonymize_ips": true}')});
+for my $two ([ 'flows', 'again' ], [ 'again', 'flows' ], [ 'hidden', 'hidden_again' ], [ 'hidden_again', 'hidden' ])
 {
 	is($node->safe_psql('postgres', qq{
 		WITH other AS MATERIALIZED (SELECT array_agg(name) || '{run,capture}' AS columns FROM jj_features WHERE group_name = 'connection')
 		SELECT count(*) FROM (SELECT to_jsonb(x) - columns FROM $two->[0] x, other EXCEPT ALL SELECT to_jsonb(x) - columns FROM $two->[1] x, other) d}),
 		0, "every row of $two->[0] is one of $two->[1], in all columns");
 }
+
+is($node->safe_psql('postgres', q{SELECT count(*) FROM flows JOIN hidden h USING (first_frame)
+	WHERE (h.src_ip, h.dst_ip, h.mac_src) IS DISTINCT FROM (jj_anonymize(flows.src_ip), jj_anonymize(flows.dst_ip), jj_anonymize(flows.mac_src))}), 0, 'each address has its pseudonym');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM hidden h WHERE h.src_ip IN (SELECT src_ip FROM flows UNION SELECT dst_ip FROM flows) AND h.src_ip NOT IN (SELECT jj_anonymize(src_ip) FROM flows UNION SELECT jj_anonymize(dst_ip) FROM flows)}),
+	0, 'no other address is stored');
+is($node->safe_psql('postgres', q{SELECT options->>'anonymize_ips' FROM joyfuljay.run WHERE kind = 'capture' AND name = 'hidden'}), 'true', 'and the run says so');
 
 # ---- an end of its own, files that are rotated, a table that takes only some rows
 

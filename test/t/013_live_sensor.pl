@@ -148,6 +148,8 @@ my ($err);
 isnt($node->psql('postgres', "SET joyfuljay.sensor_path = '/bin/true'", stderr => \$err), 0, 'the program is the administrator\'s choice');
 isnt($node->psql('postgres', qq{SELECT jj_capture_start('x', 'jja', 'by_sensor', options => '{"isolation": "sensor", "save_pcap": "$dir/x"}')}, stderr => \$err), 0, 'saving packets');
 like($err, qr/option "save_pcap" does not work with isolation "sensor"/, 'is not the sensor\'s work');
+isnt($node->psql('postgres', q{SELECT jj_capture_start('x', 'jja', 'by_sensor', options => '{"isolation": "sensor", "anonymize_ips": true}')}, stderr => \$err), 0, 'nor pseudonyms');
+like($err, qr/option "anonymize_ips" does not work with isolation "sensor"|anonymi[sz]/, 'since the key stays in the server');
 
 $node->stop;
 done_testing();
