@@ -33,9 +33,8 @@ jj_first_pass *
 jj_first_pass_begin(jj_call *call, const jj_call_options *options, jj_options *engine, bool loud)
 {
 	jj_first_pass *p = MemoryContextAllocZero(call->context, sizeof(jj_first_pass));
-	const jj_measures needed = jj_measures_of(&engine->features);
 
-	jj_graph_load(&needed);
+	jj_graph_load(&engine->features, loud);
 	p->call = call;
 	p->options = *options;
 	p->features = engine->features;

@@ -51,12 +51,6 @@ load_module(void)
 	if (function != NULL)
 		return function;
 	path = module_path();
-	if (!jj_graph_installed())
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("betweenness, clustering and communities need the graph module, which is not installed"),
-				 errdetail("There is no file \"%s\".", path),
-				 errhint("Install igraph 0.10 (libigraph-dev) and run make install again, or leave these columns out: option \"features\" or setting \"joyfuljay.features\" = '-connection'.")));
 
 	/*
 	 * Among the libraries that igraph needs there may be one that begins
@@ -78,11 +72,30 @@ load_module(void)
 	return function;
 }
 
-void
-jj_graph_load(const jj_measures *needed)
+/* The measures that columns need, none without the module. */
+static jj_measures
+measures_to_take(const jj_feature_set *features)
 {
-	if (needed->betweenness || needed->clustering || needed->community)
+	const jj_measures none = {false, false, false};
+
+	return jj_graph_installed() ? jj_measures_of(features) : none;
+}
+
+void
+jj_graph_load(const jj_feature_set *features, bool loud)
+{
+	const jj_measures needed = jj_measures_of(features);
+
+	if (!needed.betweenness && !needed.clustering && !needed.community)
+		return;
+	if (jj_graph_installed())
 		(void) load_module();
+	else if (loud)
+		ereport(WARNING,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the betweenness, clustering and community columns are NULL: the graph module is not installed"),
+				 errdetail("There is no file \"%s\".", module_path()),
+				 errhint("Install igraph 0.10 (libigraph-dev) and run make install again, or leave these columns out: option \"features\" or setting \"joyfuljay.features\" = '-connection'.")));
 }
 
 /* An error that came up while igraph was working, to be raised when it has returned. */
@@ -197,7 +210,7 @@ warn_limits(const jj_connection *c, const jj_connection_options *o, const jj_fea
 void
 jj_graph_finish(jj_connection *c, const jj_connection_options *o, const jj_feature_set *features, const char *what, bool loud)
 {
-	const jj_measures needed = jj_measures_of(features);
+	const jj_measures needed = measures_to_take(features);
 	const bool	any = needed.betweenness || needed.clustering || needed.community;
 
 	if (!jj_connection_finish(c, any))

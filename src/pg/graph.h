@@ -24,8 +24,11 @@ extern bool jj_graph_installed(void);
 
 extern jj_measures jj_measures_of(const jj_feature_set *features);
 
-/* Load the module if one is needed. An error says that it isn't installed, or why it can't be loaded. */
-extern void jj_graph_load(const jj_measures *needed);
+/*
+ * Load the module if columns of *features need it. If it isn't installed they
+ * will be NULL, with loud after a WARNING; an error says why it can't be loaded.
+ */
+extern void jj_graph_load(const jj_feature_set *features, bool loud);
 
 /*
  * No more flows: number the nodes, and have the needed measures taken. what

@@ -410,11 +410,10 @@ static TupleDesc
 make_graph(graph_call *g)
 {
 	jj_allocator a = jj_context_allocator(CurrentMemoryContext);
-	const jj_measures needed = jj_measures_of(&g->features);
 	uint64		seed;
 	TupleDesc	desc;
 
-	jj_graph_load(&needed);
+	jj_graph_load(&g->features, true);
 	if (!pg_strong_random(&seed, sizeof(seed)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
