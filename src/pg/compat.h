@@ -121,6 +121,13 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags pg_attribute_unused())
 #define jj_qualified_name(text) stringToQualifiedNameList(text)
 #endif
 
+/* Index entries of a new row. */
+#if PG_VERSION_NUM >= 160000
+#define jj_insert_index_tuples(result, slot, estate) ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL, false)
+#else
+#define jj_insert_index_tuples(result, slot, estate) ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL)
+#endif
+
 /* A timeout that fires again and again; on 14 its handler calls jj_timeout_again. */
 #if PG_VERSION_NUM >= 150000
 #define jj_enable_timeout_every(id, ms) enable_timeout_every(id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), ms)

@@ -1,5 +1,5 @@
 /*
- * Finished flows into a table, by INSERT ... SELECT.
+ * Finished flows into a table, by INSERT ... SELECT unless it can do without.
  */
 #include "pg/insert.h"
 
@@ -14,7 +14,7 @@ struct jj_writer
 {
 	SPIPlanPtr	plan;
 	const char *sql;
-	const char *target;			/* name, for messages */
+	jj_target	target;
 	MemoryContextCallback callback;
 	MemoryContext context;
 };
@@ -48,6 +48,21 @@ insert_text(const jj_target *t)
 	return sql.data;
 }
 
+/* What jj_writer_write needs of a target, copied. */
+static jj_target
+copy_target(const jj_target *t)
+{
+	jj_target	copy = *t;
+
+	copy.name = pstrdup(t->name);
+	copy.column = palloc(sizeof(char *) * (size_t) t->n);
+	for (int i = 0; i < t->n; i++)
+		copy.column[i] = pstrdup(t->column[i]);
+	copy.feature = palloc(sizeof(int) * (size_t) t->n);
+	memcpy(copy.feature, t->feature, sizeof(int) * (size_t) t->n);
+	return copy;
+}
+
 jj_writer *
 jj_writer_begin(const jj_target *target)
 {
@@ -55,10 +70,12 @@ jj_writer_begin(const jj_target *target)
 	jj_writer  *w = MemoryContextAllocZero(context, sizeof(jj_writer));
 	Oid			types[] = {INT8OID};
 	char	   *sql = insert_text(target);
+	const MemoryContext old = MemoryContextSwitchTo(context);
 
 	w->context = context;
-	w->sql = MemoryContextStrdup(context, sql);
-	w->target = MemoryContextStrdup(context, target->name);
+	w->sql = pstrdup(sql);
+	w->target = copy_target(target);
+	MemoryContextSwitchTo(old);
 	w->callback.func = free_plan;
 	w->callback.arg = w;
 	MemoryContextRegisterResetCallback(context, &w->callback);
@@ -85,8 +102,27 @@ rethrow(const jj_writer *w, MemoryContext context)
 	FlushErrorState();
 	statement = error->context == NULL ? NULL : strstr(error->context, w->sql);
 	if (statement != NULL)
-		error->context = psprintf("%.*sINSERT INTO %s%s", (int) (statement - error->context), error->context, w->target, statement + strlen(w->sql));
+		error->context = psprintf("%.*sINSERT INTO %s%s", (int) (statement - error->context), error->context, w->target.name, statement + strlen(w->sql));
 	ReThrowError(error);
+}
+
+static void
+add_context(void *arg)
+{
+	errcontext("INSERT INTO %s", ((jj_writer *) arg)->target.name);
+}
+
+/* Straight into the table, if that is possible. */
+static bool
+write_bulk(jj_writer *w, jj_row_source *source, int64 run, uint64 *rows)
+{
+	ErrorContextCallback callback = {.previous = error_context_stack, .callback = add_context, .arg = w};
+	bool		written;
+
+	error_context_stack = &callback;
+	written = jj_bulk_write(&w->target, source, run, rows);
+	error_context_stack = callback.previous;
+	return written;
 }
 
 uint64
@@ -97,6 +133,8 @@ jj_writer_write(jj_writer *w, jj_row_source *source, int64 run)
 	uint64		rows;
 	int			status;
 
+	if (write_bulk(w, source, run, &rows))
+		return rows;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	waiting = source;

@@ -1,5 +1,6 @@
 /*
- * Finished flows into a table, by
+ * Finished flows into a table: straight into a plain one (bulk.c), in which an
+ * INSERT would do no more than write its rows, into any other by
  *
  *     INSERT INTO target (columns) SELECT columns FROM joyfuljay.finished_flows()
  *
@@ -53,7 +54,15 @@ extern uint64 jj_writer_write(jj_writer *writer, jj_row_source *source, int64 ru
 
 extern void jj_writer_end(jj_writer *writer);
 
-/* ---- between insert.c and insert_scan.c */
+/* ---- between insert.c, bulk.c and insert_scan.c */
+
+/*
+ * Write what the source gives without an INSERT, if that makes no difference:
+ * a heap without triggers, rules and row security in force for the current user,
+ * who may insert into all of it, not a partition, whose columns are the
+ * target's. *rows is how many there were. Otherwise false, and nothing is done.
+ */
+extern bool jj_bulk_write(const jj_target *target, jj_row_source *source, int64 run, uint64 *rows);
 
 /* The source of the INSERT that is about to run; NULL if there is none, or if it was taken already. */
 extern jj_row_source *jj_writer_take_source(void);

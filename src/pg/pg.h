@@ -302,6 +302,12 @@ extern void jj_row_fill(const jj_row_plan *plan, const jj_row *row, Datum *value
 extern Datum jj_row_composite(jj_row_plan *plan, const jj_row *row);
 
 /*
+ * A row as a tuple of the row type, palloc'd. A bigint attribute, unless it is
+ * -1, gets the number; other attributes that are no column are NULL.
+ */
+extern HeapTuple jj_row_tuple(jj_row_plan *plan, const jj_row *row, int number_attribute, int64 number);
+
+/*
  * Where the n columns, of these names and types, lie in a row type: column[i]
  * is an attribute's index, -1 if it has none. They match one by one unless the
  * extension's SQL is of another version than the library; an attribute that is

@@ -105,7 +105,7 @@ typedef enum storing
 	STORE_DOUBLE_ALIGNED
 } storing;
 
-/* Columns one behind the other that are stored alike; not across words of a jj_feature_set. */
+/* Used columns, one behind the other, that are stored alike; not across words of a jj_feature_set. */
 typedef struct run
 {
 	uint8		store;			/* storing */
@@ -117,6 +117,7 @@ struct jj_row_plan
 {
 	TupleDesc	desc;
 	bool		straight;		/* attribute i is column i, for all of them */
+	bool		in_order;		/* attribute i is the i-th of the used columns, and those are the first attributes */
 	int			n;				/* columns that are used, by ... */
 	uint16		feature[JJ_FEATURES];	/* ... their numbers */
 	uint16		attribute[JJ_FEATURES];
@@ -128,7 +129,7 @@ struct jj_row_plan
 	uint16		int2[JJ_FEATURES];
 	uint16		int4[JJ_FEATURES];
 	uint16		boolean[JJ_FEATURES];
-	int			n_runs;			/* of all columns */
+	int			n_runs;			/* of the used columns */
 	run			runs[JJ_FEATURES];
 	char	   *header;			/* of jj_row_composite */
 	Size		header_size;
@@ -182,7 +183,7 @@ is_made(jj_type type)
 	}
 }
 
-/* Divide the columns into runs. */
+/* Divide the used columns into runs. */
 static void
 make_runs(jj_row_plan *p)
 {
@@ -191,7 +192,9 @@ make_runs(jj_row_plan *p)
 		const storing store = storing_of((jj_type) jj_feature_table[f].type);
 		run		   *r = &p->runs[p->n_runs];
 
-		if (f % 64 != 0 && r[-1].store == store)
+		if (p->place[f] < 0)
+			continue;
+		if (f % 64 != 0 && p->n_runs > 0 && r[-1].store == store && r[-1].first + r[-1].n == f)
 			r[-1].n++;
 		else
 		{
@@ -211,6 +214,7 @@ jj_row_plan_make(const int column[JJ_FEATURES], TupleDesc desc)
 	p->desc = desc;
 #ifdef WIDE_DATUMS
 	p->straight = desc->natts == JJ_FEATURES;
+	p->in_order = true;
 #endif
 	for (int f = 0; f < JJ_FEATURES; f++)
 	{
@@ -220,6 +224,9 @@ jj_row_plan_make(const int column[JJ_FEATURES], TupleDesc desc)
 		p->straight = p->straight && column[f] == f;
 		if (column[f] < 0)
 			continue;
+		/* of plain storage, values of variable length have no short headers */
+		p->in_order = p->in_order && column[f] == p->n
+			&& (TupleDescAttr(desc, column[f])->attlen > 0 || TupleDescAttr(desc, column[f])->attstorage != TYPSTORAGE_PLAIN);
 		p->feature[p->n] = (uint16) f;
 		p->attribute[p->n++] = (uint16) column[f];
 		if (is_made(type))
@@ -500,13 +507,13 @@ store_columns(jj_row_plan *p, const jj_row *row, char *to)
 	return to;
 }
 
-/* What all composite values of the row type have in their headers: only the server knows. */
+/* What all tuples of the row type have in their headers: only the server knows. */
 static void
 take_header(jj_row_plan *p)
 {
 	HeapTuple	tuple;
 
-	memset(p->nulls, true, sizeof(bool) * JJ_FEATURES);
+	memset(p->nulls, true, sizeof(bool) * (size_t) p->desc->natts);
 	tuple = heap_form_tuple(p->desc, p->values, p->nulls);
 	p->header_size = tuple->t_data->t_hoff;
 	p->header = MemoryContextAlloc(GetMemoryChunkContext(p), p->header_size);
@@ -514,43 +521,107 @@ take_header(jj_row_plan *p)
 	heap_freetuple(tuple);
 }
 
-/* As heap_form_tuple does, from the row itself. */
-static Datum
-form_straight(jj_row_plan *p, const jj_row *row)
+/* The header is there; the bits of columns that are present. How many are. */
+static int
+store_bits(const jj_row_plan *p, const jj_row *row, bool more, bits8 *bitmap)
 {
-	HeapTupleHeader tuple;
-	Size		size;
+	uint64		words[JJ_FEATURES / 64 + 3] = {0};
+	unsigned	at = 0;
 	int			n_present = 0;
 
+	for (int i = 0; i < p->n_runs; i++)
+	{
+		const run  *const r = &p->runs[i];
+		const uint64 bits = row->present.word[r->first / 64] >> r->first % 64 & ~UINT64CONST(0) >> (64 - r->n);
+
+		words[at / 64] |= bits << at % 64;
+		if (at % 64 + r->n > 64)
+			words[at / 64 + 1] |= bits >> (64 - at % 64);
+		at += r->n;
+	}
+	words[at / 64] |= (uint64) more << at % 64;
+	for (unsigned i = 0; i < lengthof(words); i++)
+		n_present += pg_popcount64(words[i]);
+	for (int i = 0; i < BITMAPLEN(p->desc->natts); i++)
+		bitmap[i] = (bits8) (words[i / 8] >> i % 8 * 8);
+	return n_present;
+}
+
+/* As heap_form_tuple does, from the row itself and, if there is one more attribute, its value; the tuple's size. */
+static Size
+form_in_order(jj_row_plan *p, const jj_row *row, const int64 *more)
+{
+	HeapTupleHeader tuple;
+	char	   *to;
+
 	check_integers(p, row);
-	size = (Size) (store_columns(p, row, make_room(p, 0, p->header_size) + p->header_size) - p->tuple);
+	to = store_columns(p, row, make_room(p, 0, p->header_size) + p->header_size);
+	if (more != NULL)
+	{
+		to = aligned(to, 8);
+		memcpy(to, more, sizeof(*more));
+		to += sizeof(*more);
+	}
 	memcpy(p->tuple, p->header, p->header_size);
 	tuple = (HeapTupleHeader) p->tuple;
-	for (int i = 0; i < BITMAPLEN(JJ_FEATURES); i++)
-		tuple->t_bits[i] = (bits8) (row->present.word[i / 8] >> i % 8 * 8);
-	for (size_t i = 0; i < lengthof(row->present.word); i++)
-		n_present += pg_popcount64(row->present.word[i]);
-	HeapTupleHeaderSetDatumLength(tuple, size);
-	tuple->t_infomask |= HEAP_HASVARWIDTH;
-	if (n_present == JJ_FEATURES)
+	if (store_bits(p, row, more != NULL, tuple->t_bits) == p->desc->natts)
 		tuple->t_infomask &= ~HEAP_HASNULL;
-	return PointerGetDatum(tuple);
+	tuple->t_infomask |= HEAP_HASVARWIDTH;
+	return (Size) (to - p->tuple);
+}
+
+/* What forming tuples needs, made when it is first needed. */
+static void
+prepare_forming(jj_row_plan *p)
+{
+	const MemoryContext context = GetMemoryChunkContext(p);
+
+	if (p->values != NULL)
+		return;
+	p->values = MemoryContextAllocZero(context, sizeof(Datum) * (size_t) p->desc->natts);
+	p->nulls = MemoryContextAlloc(context, sizeof(bool) * (size_t) p->desc->natts);
+	if (p->in_order)
+		take_header(p);
 }
 
 Datum
 jj_row_composite(jj_row_plan *p, const jj_row *row)
 {
-	if (p->values == NULL)
+	prepare_forming(p);
+	if (p->straight && p->in_order)
 	{
-		const MemoryContext context = GetMemoryChunkContext(p);
+		const Size	size = form_in_order(p, row, NULL);
 
-		p->values = MemoryContextAllocZero(context, sizeof(Datum) * (size_t) p->desc->natts);
-		p->nulls = MemoryContextAlloc(context, sizeof(bool) * (size_t) p->desc->natts);
-		if (p->straight)
-			take_header(p);
+		HeapTupleHeaderSetDatumLength((HeapTupleHeader) p->tuple, size);
+		return PointerGetDatum(p->tuple);
 	}
-	if (p->straight)
-		return form_straight(p, row);
 	jj_row_fill(p, row, p->values, p->nulls);
 	return HeapTupleGetDatum(heap_form_tuple(p->desc, p->values, p->nulls));
+}
+
+HeapTuple
+jj_row_tuple(jj_row_plan *p, const jj_row *row, int number_attribute, int64 number)
+{
+	const bool	numbered = number_attribute >= 0;
+
+	prepare_forming(p);
+	if (p->in_order && p->n + numbered == p->desc->natts && (!numbered || number_attribute == p->n))
+	{
+		const Size	size = form_in_order(p, row, numbered ? &number : NULL);
+		HeapTuple	tuple = palloc(HEAPTUPLESIZE + size);
+
+		tuple->t_len = (uint32) size;
+		ItemPointerSetInvalid(&tuple->t_self);
+		tuple->t_tableOid = InvalidOid;
+		tuple->t_data = (HeapTupleHeader) ((char *) tuple + HEAPTUPLESIZE);
+		memcpy(tuple->t_data, p->tuple, size);
+		return tuple;
+	}
+	jj_row_fill(p, row, p->values, p->nulls);
+	if (numbered)
+	{
+		p->values[number_attribute] = Int64GetDatum(number);
+		p->nulls[number_attribute] = false;
+	}
+	return heap_form_tuple(p->desc, p->values, p->nulls);
 }

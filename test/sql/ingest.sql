@@ -92,6 +92,55 @@ CALL jj_ingest('jj_ingest/tunnels.pcap', 'own', commit_rows => 0);
 SELECT * FROM differences('own', 'jj_ingest/tunnels.pcap');
 SELECT bool_and(twice = total_bytes * 2) FROM own;
 
+-- straight into a table, and by INSERT where there is a trigger: the same rows, of the same size
+CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE FUNCTION both_ways(target text, OUT rows bigint, OUT missing bigint, OUT excess bigint, OUT same_size boolean) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('SELECT (SELECT count(*) FROM %1$s), (SELECT count(*) FROM (SELECT %1$s::text FROM %1$s EXCEPT ALL SELECT %1$s::text FROM inserted.%1$s %1$s) m),
+		(SELECT count(*) FROM (SELECT %1$s::text FROM inserted.%1$s %1$s EXCEPT ALL SELECT %1$s::text FROM %1$s) x),
+		(SELECT sum(pg_column_size(t)) FROM %1$s t) = (SELECT sum(pg_column_size(t)) FROM inserted.%1$s t)', target) INTO rows, missing, excess, same_size;
+END
+$$;
+CREATE SCHEMA inserted;
+SELECT jj_create_table('wide'), jj_create_table('numbered', '{tls, dns, icmp, mac}'), jj_create_table('gone', '{tls, http2}'), jj_create_table('widened', '{ssh}');
+ALTER TABLE wide DROP COLUMN run;
+ALTER TABLE gone DROP COLUMN http_host, DROP COLUMN tls_sni, DROP COLUMN tls_cert_san, DROP COLUMN run;
+ALTER TABLE numbered ALTER COLUMN run SET DEFAULT 7, ADD CHECK (first_frame > 0), ADD UNIQUE (capture, first_frame);
+ALTER TABLE widened ALTER COLUMN ssh_client_software SET STORAGE PLAIN;
+CREATE TABLE disordered (tls_alpn text, src_ip inet, start_time timestamptz, run bigint, mac_src macaddr, dns_detected boolean, iat_sequence double precision[], src_port int);
+CREATE TABLE rounded (src_ip inet, start_time timestamptz(0), protocol bigint);
+CREATE INDEX ON disordered (upper(tls_alpn), (src_port / 2)) WHERE src_port > 0;
+DO $$
+DECLARE
+	t text;
+BEGIN
+	FOREACH t IN ARRAY '{wide, numbered, gone, widened, disordered, rounded}'::text[] LOOP
+		EXECUTE format('CREATE TABLE inserted.%1$s (LIKE %1$s INCLUDING ALL)', t);
+		EXECUTE format('CREATE TRIGGER keep BEFORE INSERT ON inserted.%I FOR EACH ROW EXECUTE FUNCTION keep()', t);
+	END LOOP;
+END
+$$;
+ALTER TABLE inserted.wide SET (toast_tuple_target = 8160);
+SET client_min_messages = warning;
+SELECT format('CALL jj_ingest(%L, %L, commit_rows => %s)', 'jj_captures/' || capture, place || target, CASE target WHEN 'disordered' THEN 5 ELSE 0 END)
+FROM unnest('{protocols.pcap, recorded_loopback.pcap, long_flow.pcap, icmpv6.pcap}'::text[]) capture, unnest('{wide, numbered, gone, widened, disordered, rounded}'::text[]) target,
+	unnest(ARRAY['', 'inserted.']) place \gexec
+RESET client_min_messages;
+UPDATE inserted.numbered i SET run = n.run FROM numbered n WHERE (n.capture, n.first_frame) = (i.capture, i.first_frame);
+UPDATE inserted.widened i SET run = w.run FROM widened w WHERE (w.capture, w.first_frame) = (i.capture, i.first_frame);
+UPDATE inserted.disordered SET run = 0;
+UPDATE disordered SET run = 0;
+SELECT target, b.* FROM unnest('{wide, numbered, gone, widened, disordered, rounded}'::text[]) target, both_ways(target) b;
+SET enable_seqscan = off;
+SELECT count(*) FROM disordered WHERE upper(tls_alpn) = 'H2' AND src_port > 0;
+SELECT count(*) FROM inserted.disordered WHERE upper(tls_alpn) = 'H2' AND src_port > 0;
+RESET enable_seqscan;
+CREATE TABLE once (LIKE numbered INCLUDING ALL);
+CREATE UNIQUE INDEX once_by_address ON once (src_ip);
+CALL jj_ingest('jj_captures/tcp_close.pcap', 'once');
+SELECT status, flows, error FROM ledger WHERE target = 'once'::regclass;
+SELECT count(*) FROM once;
+
 -- partitions, triggers, row security, views
 SELECT jj_create_table('parted', '{JJ-CORE}', 'day');
 CALL jj_ingest('jj_ingest/demo.pcapng', 'parted');
