@@ -572,7 +572,14 @@ fetch(const void *state, int dir)
 	if (s->has_block)
 		fetch_block(s->more, sizeof(block));
 	else if ((s->packet_live | s->live[dir]) & NOT(JJ_P_FINGERPRINT))
-		fetch_block(s->more, parsers[only_parser(s)]->state_size);
+	{
+		const jj_parser *x = parsers[only_parser(s)];
+
+		if (x->fetch != NULL)
+			x->fetch(s->more, (unsigned) dir);
+		else
+			fetch_block(s->more, x->state_size);
+	}
 }
 
 static void
@@ -631,6 +638,12 @@ void *
 jj_app_parser(const jj_app *app, jj_parser_id id)
 {
 	return app->made & BIT(id) ? made_state(app, id) : NULL;
+}
+
+bool
+jj_app_opened(const jj_app *app)
+{
+	return (app->made & NOT(JJ_P_FINGERPRINT)) != 0;
 }
 
 jj_app_side

@@ -60,6 +60,9 @@ typedef struct jj_parser
 	 */
 	uint32_t	(*pass) (const void *state, unsigned dir);
 
+	/* Begin to load what the stream hook will touch of the state for a direction; optional: all of it. */
+	void		(*fetch) (const void *state, unsigned dir);
+
 	/* UDP: each packet with captured payload, first fragments included, later ones not. */
 	jj_want		(*datagram) (void *state, const jj_packet *p, jj_app *app, const jj_work *w);
 
@@ -96,6 +99,9 @@ extern bool jj_app_saw_ah(const void *state);
 
 /* The state of a parser; NULL if it was never called. */
 extern void *jj_app_parser(const jj_app *app, jj_parser_id id);
+
+/* Whether a parser but that of group fingerprint was called. */
+extern bool jj_app_opened(const jj_app *app);
 
 /* A direction's stream. */
 typedef struct jj_app_side

@@ -37,7 +37,7 @@ typedef struct frame
 	uint32_t	skip;			/* bytes to pass over: the rest of a message too long to be parsed */
 } frame;
 
-/* With a small query and its answer everything is in the first two cache lines of the block. */
+/* With a small query and its answer everything is in the three cache lines of the block. */
 struct jj_dns
 {
 	uint8_t    *items;			/* NULL: in own */
@@ -72,7 +72,7 @@ struct jj_dns
 	uint8_t		recursion_desired : 1;	/* of the first query, else of the first response */
 	uint8_t		recursion_available : 1;
 	uint8_t		truncated : 1;
-	uint8_t		own[39];		/* as much as makes whole lines with the pool's header */
+	uint8_t		own[95];		/* as much as makes whole lines with the pool's header */
 };
 
 jj_dns_kind

@@ -83,7 +83,7 @@ typedef struct jj_fp_facts
 	bool		dns;			/* a message of DNS, mDNS or LLMNR */
 } jj_fp_facts;
 
-/* Gather them (fp_facts.c). */
+/* Gather them in *facts, which is zero (fp_facts.c). */
 extern void jj_fp_gather(jj_fp_facts *facts, const jj_flow *f, const jj_app *app);
 
 /* Add the evidence that TLS and QUIC, names and certificates give: JJ_EV bits of tor, provider and doh codes (fp_tls.c). False without memory. */

@@ -23,18 +23,6 @@ static const struct
 const char *
 jj_port_name(int32_t port)
 {
-	for (size_t i = 0; i < sizeof(port_names) / sizeof(port_names[0]); i++)
-		if (port_names[i].port == port)
-			return port_names[i].name;
-	return NULL;
-}
-
-static void
-emit_port_class(int32_t port, jj_row *row)
-{
-	static const char *const range[] = {"system", "registered", "dynamic"};
-	int			class = port < 1024 ? 1 : port < 49152 ? 2 : 3;
-	const char *name = range[class - 1];
 	size_t		lo = 0;
 	size_t		hi = sizeof(port_names) / sizeof(port_names[0]);
 
@@ -47,9 +35,17 @@ emit_port_class(int32_t port, jj_row *row)
 		else
 			hi = mid;
 	}
-	if (lo < sizeof(port_names) / sizeof(port_names[0]) && port_names[lo].port == port)
-		name = port_names[lo].name;
-	jj_row_text(row, JJ_F_dst_port_class, name);
+	return lo < sizeof(port_names) / sizeof(port_names[0]) && port_names[lo].port == port ? port_names[lo].name : NULL;
+}
+
+static void
+emit_port_class(int32_t port, jj_row *row)
+{
+	static const char *const range[] = {"system", "registered", "dynamic"};
+	int			class = port < 1024 ? 1 : port < 49152 ? 2 : 3;
+	const char *name = jj_port_name(port);
+
+	jj_row_text(row, JJ_F_dst_port_class, name != NULL ? name : range[class - 1]);
 	jj_row_int(row, JJ_F_dst_port_class_num, class);
 }
 

@@ -143,8 +143,8 @@ extern uint32_t jj_fp_head_found(const jj_fp_head *h);
 
 extern void jj_fp_head_free(jj_fp_head *h, const jj_allocator *a);
 
-/* The rules that a stream with this first byte may still fulfil (fp_stream.c). */
-extern uint32_t jj_fp_head_candidates(uint8_t first);
+/* The rules that a stream with these n > 0 bytes in front may still fulfil; most others are left out (fp_stream.c). */
+extern uint32_t jj_fp_head_candidates(const uint8_t *b, uint32_t n);
 
 /*
  * Put the rules of *open to the first n > 0 bytes of a stream; with whole no

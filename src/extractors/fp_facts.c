@@ -70,9 +70,11 @@ gather_http(jj_fp_facts *x, const jj_app *app)
 void
 jj_fp_gather(jj_fp_facts *facts, const jj_flow *f, const jj_app *app)
 {
-	unsigned	lines = jj_ssh_lines(f, app);
+	unsigned	lines;
 
-	memset(facts, 0, sizeof(*facts));
+	if (!jj_app_opened(app))
+		return;
+	lines = jj_ssh_lines(f, app);
 	gather_tls(facts, app);
 	gather_quic(facts, app);
 	facts->ssh = lines > 0;

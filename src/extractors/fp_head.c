@@ -61,7 +61,7 @@ jj_fp_head_add(jj_fp_head *h, const uint8_t *b, uint32_t n, bool *more, const jj
 	if (first || h->xml)
 		look_for_xmpp(h, b, n);
 	if (first)
-		h->open = jj_fp_head_candidates(b[0]);
+		h->open = jj_fp_head_candidates(b, n);
 	else if (h->open != 0)
 	{
 		if (!jj_buffer_add(&h->held, b, n, a))

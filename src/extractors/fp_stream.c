@@ -496,9 +496,17 @@ decide(unsigned rule, const uint8_t *b, uint32_t n, bool whole)
 }
 
 uint32_t
-jj_fp_head_candidates(uint8_t first)
+jj_fp_head_candidates(const uint8_t *b, uint32_t n)
 {
-	uint32_t	open = JJ_HEAD(PPTP) | JJ_HEAD(IMAP) | JJ_HEAD(MYSQL);
+	uint8_t		first = b[0];
+	uint32_t	open = 0;
+
+	if (n < 4 || rd16(b + 2) == 1)
+		open |= JJ_HEAD(PPTP);
+	if (n < 5 || (b[3] == 0 && b[4] == 10))
+		open |= JJ_HEAD(MYSQL);
+	if (first > ' ' && first <= '~')
+		open |= JJ_HEAD(IMAP);
 
 	switch (first)
 	{

@@ -264,6 +264,8 @@ jj_fp_tls_evidence(uint32_t *evidence, const jj_fp_facts *facts, const jj_flow *
 {
 	jj_cert    *c = NULL;
 
+	if (!facts->tls && !facts->dtls && !facts->quic && facts->sni == NULL && facts->host == NULL && facts->certificate == NULL)
+		return true;
 	if (facts->certificate != NULL && !jj_cert_get(&c, facts->certificate, facts->certificate_size, w))
 		return false;
 	*evidence |= tor_evidence(facts, f, c) | provider_evidence(facts, c) | doh_evidence(facts, f, c);

@@ -18,6 +18,15 @@ pass(const void *state, unsigned dir)
 	return jj_tls_tcp_pass(&((const jj_tls *) state)->tcp, dir);
 }
 
+static void
+fetch(const void *state, unsigned dir)
+{
+	const jj_tls *t = state;
+
+	JJ_PREFETCH(t);
+	JJ_PREFETCH(&t->tcp.slot[dir]);
+}
+
 static jj_want
 datagram(void *state, const jj_packet *p, jj_app *app, const jj_work *w)
 {
@@ -40,6 +49,7 @@ const jj_parser jj_parser_tls = {
 	.datagram_opens = jj_dtls_opens,
 	.stream = stream,
 	.pass = pass,
+	.fetch = fetch,
 	.datagram = datagram,
 	.release = release,
 };

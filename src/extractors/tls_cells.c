@@ -21,16 +21,33 @@ fits_of_first(const jj_tls_cells *c, const jj_fp_shape *shape)
 	return fit;
 }
 
+static size_t
+cells_size(uint32_t n)
+{
+	return offsetof(jj_tls_cells, first) + n * sizeof(uint16_t);
+}
+
 bool
 jj_tls_cells_add(jj_tls_run *r, uint32_t length, const jj_tls_need *need, const jj_allocator *a)
 {
-	jj_tls_cells *c;
+	jj_tls_cells *c = r->cells;
 
 	if (r->no_cells || length <= LEAST_LENGTH)
 		return true;
-	if (r->cells == NULL && (r->cells = jj_alloc_zero(a, sizeof(*r->cells))) == NULL)
-		return false;
-	c = r->cells;
+	if (c == NULL)
+	{
+		c = r->cells = jj_alloc(a, cells_size(JJ_TLS_CELLS_FEW));
+		if (c == NULL)
+			return false;
+		c->n = c->fit = 0;
+	}
+	else if (c->n == JJ_TLS_CELLS_FEW)
+	{
+		c = jj_regrow(a, c, cells_size(JJ_TLS_CELLS_FEW), cells_size(JJ_TLS_CELLS_FIRST));
+		if (c == NULL)
+			return false;
+		r->cells = c;
+	}
 	if (c->n >= JJ_TLS_CELLS_FIRST)
 	{
 		if (need->shaped)

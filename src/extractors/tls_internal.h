@@ -29,15 +29,15 @@
 /* What the wanted columns need beyond hellos. */
 typedef struct jj_tls_need
 {
-	bool		certs;
-	bool		key_exchange;
-	bool		resumed;
-	bool		packets;
-	bool		alert;
-	bool		cells;			/* records that may hold Tor cells, until they prove to hold none */
-	bool		shaped;			/* the shape of the connection's records is known */
+	bool		certs : 1;
+	bool		key_exchange : 1;
+	bool		resumed : 1;
+	bool		packets : 1;
+	bool		alert : 1;
+	bool		cells : 1;		/* records that may hold Tor cells, until they prove to hold none */
+	bool		shaped : 1;		/* the shape of the connection's records is known */
 	jj_fp_shape shape;
-	uint32_t	lengths;		/* records whose length is wanted */
+	uint16_t	lengths;		/* records whose length is wanted */
 } jj_tls_need;
 
 extern jj_tls_need jj_tls_needs(const jj_work *w);
@@ -122,16 +122,17 @@ typedef struct jj_tls_talk
 } jj_tls_talk;
 
 #define JJ_TLS_CELLS_FIRST 64
+#define JJ_TLS_CELLS_FEW 20
 
 /* Application data of a run, in records of more than 100 bytes. */
 typedef struct jj_tls_cells
 {
 	uint32_t	n;
 	uint32_t	fit;			/* of those behind the first ones, how many hold whole Tor cells */
-	uint16_t	first[JJ_TLS_CELLS_FIRST];	/* lengths */
+	uint16_t	first[];		/* lengths, at most JJ_TLS_CELLS_FIRST; room for JJ_TLS_CELLS_FEW until there are more */
 } jj_tls_cells;
 
-/* Records that follow each other from an offset of the stream on. What each chunk touches comes first. */
+/* Records that follow each other from an offset of the stream on. What each chunk touches comes first, in 64 bytes. */
 typedef struct jj_tls_run
 {
 	struct jj_tls_run *next;	/* of the same direction, starts later */
@@ -140,25 +141,25 @@ typedef struct jj_tls_run
 	uint8_t		head[5];
 	uint8_t		n_pending;		/* carriers of an incomplete header */
 	uint8_t		dir;
-	bool		used;
-	bool		over;			/* no record header where one should be */
-	bool		broken;			/* an empty record, or one of type 24: a chain of plain records ends here */
-	bool		closed;			/* a complete ChangeCipherSpec or application data record */
-	bool		appdata;		/* a header of application data */
-	bool		at_piece;		/* the start is that of a piece */
-	bool		ssl2;			/* behind a ClientHello in SSL 2.0 format */
-	bool		client_over;	/* no hello of a client can come any more */
-	bool		server_over;	/* no message in the clear of a server */
-	bool		no_cells;		/* application data are no Tor cells */
 	uint8_t		first;			/* jj_tls_first */
-	uint32_t	headers;		/* of records, complete */
+	bool		used : 1;
+	bool		over : 1;		/* no record header where one should be */
+	bool		broken : 1;		/* an empty record, or one of type 24: a chain of plain records ends here */
+	bool		closed : 1;		/* a complete ChangeCipherSpec or application data record */
+	bool		headed : 1;		/* a complete header */
+	bool		appdata : 1;	/* one of application data */
+	bool		at_piece : 1;	/* the start is that of a piece */
+	bool		ssl2 : 1;		/* behind a ClientHello in SSL 2.0 format */
+	bool		client_over : 1;	/* no hello of a client can come any more */
+	bool		server_over : 1;	/* no message in the clear of a server */
+	bool		no_cells : 1;	/* application data are no Tor cells */
 	uint32_t	records;		/* complete */
 	uint32_t	good;			/* so many of them end where a piece does */
 	jj_tls_lengths lengths;
-	jj_tls_talk *talk;			/* NULL before the first handshake record */
 	jj_tls_cells *cells;		/* NULL before the first application data, and if they are no cells */
-
 	uint64_t	start;			/* offset */
+
+	jj_tls_talk *talk;			/* NULL before the first handshake record */
 	uint64_t	begun;			/* index of the packet with which the first byte was in order */
 	uint64_t	answer;			/* offset of the first piece of the other direction after that packet; UINT64_MAX: none came */
 	uint64_t	pending[4];
@@ -204,14 +205,15 @@ extern void jj_tls_cells_read(const jj_tls_run *const run[2], const jj_hello *sh
 
 /* ---- TLS over TCP, tls_tcp.c */
 
+/* The lines of the cache that a chunk touches are the first one and the first of its direction's run. */
 typedef struct jj_tls_tcp
 {
 	jj_tls_run *run[2];			/* by start */
 	uint32_t	order;
-	bool		begun;			/* need is set */
-	bool		steady[2];		/* nothing but the one run of the direction is to be followed, to the end */
-	uint32_t	at[2];			/* where the next piece begins if no byte of the stream is left out, modulo 2^32 */
 	jj_tls_need need;
+	bool		begun;			/* it is set */
+	bool		steady[2];		/* nothing but the one run of the direction is to be followed, to the end */
+	uint64_t	at[2];			/* where the next piece begins if no byte of the stream is left out */
 	jj_tls_run	slot[2];		/* of one run in each direction, the others are allocated */
 	jj_buffer	ssl2[2];		/* what may be a ClientHello in SSL 2.0 format */
 } jj_tls_tcp;

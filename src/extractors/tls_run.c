@@ -50,7 +50,7 @@ begin_record(jj_tls_run *r, uint64_t carrier, const jj_allocator *a)
 {
 	unsigned	type = record_type(r);
 
-	r->headers++;
+	r->headed = true;
 	r->left = record_length(r);
 	if (type != JJ_TLS_HANDSHAKE || r->left == 0)
 	{

@@ -18,7 +18,7 @@ jj_tls_needs(const jj_work *w)
 		.alert = jj_set_has(f, JJ_F_tls_alert),
 		.cells = jj_set_has(f, JJ_F_tor_confidence) || jj_set_has(f, JJ_F_likely_tor) || jj_set_has(f, JJ_F_traffic_type)
 		|| jj_set_has(f, JJ_F_app_protocol) || jj_set_has(f, JJ_F_app_evidence),
-		.lengths = jj_set_has(f, JJ_F_tls_record_lengths) ? w->options.max_sequence_length : 0,
+		.lengths = jj_set_has(f, JJ_F_tls_record_lengths) ? (uint16_t) w->options.max_sequence_length : 0,
 	};
 
 	static const jj_feature certs[] = {
@@ -147,7 +147,7 @@ jj_tls_lengths_add(jj_tls_lengths *l, uint32_t order, uint32_t length, unsigned 
 		return true;
 	if (l->n == l->room)
 	{
-		uint32_t	room = l->room == 0 ? 15 : l->room * 2 + 1;
+		uint32_t	room = l->room == 0 ? 6 : l->room * 2 + 2;	/* with the pool's header, whole lines of the cache */
 		jj_tls_length *grown = jj_regrow(a, l->list, sizeof(*grown) * l->n, sizeof(*grown) * room);
 
 		if (grown == NULL)

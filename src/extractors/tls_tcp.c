@@ -160,7 +160,7 @@ answers(jj_tls_tcp *t, const jj_chunk *c)
 	bool		any = false;
 
 	for (jj_tls_run *r = t->run[1 - c->dir]; r != NULL; r = r->next)
-		if (r->answer == NO_ANSWER && r->first != JJ_TLS_FIRST_OTHER && r->start > 0)
+		if (r->start > 0 && r->first != JJ_TLS_FIRST_OTHER && r->answer == NO_ANSWER)
 		{
 			r->answer = c->offset;
 			any = true;
@@ -184,7 +184,7 @@ matters(const jj_tls_tcp *t, const jj_tls_run *r)
 {
 	const jj_tls_run *chain;
 
-	if (r->headers == 0 && r->over)
+	if (!r->headed && r->over)
 		return false;
 	if (is_answer(t, r))
 		return true;
@@ -220,7 +220,7 @@ prune(jj_tls_tcp *t, int d, const jj_allocator *a)
 	{
 		jj_tls_run *r = *link;
 
-		if (r->ssl2 || (r->start == 0 ? r->headers > 0 || !r->over : matters(t, r)))
+		if (r->ssl2 || (r->start == 0 ? r->headed || !r->over : matters(t, r)))
 			link = &r->next;
 		else
 		{
@@ -436,8 +436,8 @@ jj_tls_tcp_add(jj_tls_tcp *t, const jj_chunk *c, const jj_work *w)
 		t->need = jj_tls_needs(w);
 	}
 	if (t->run[d] != NULL)
-		t->run[d]->left -= (uint32_t) c->offset - t->at[d];	/* bytes that were left out */
-	t->at[d] = (uint32_t) (c->offset + c->n);
+		t->run[d]->left -= (uint32_t) (c->offset - t->at[d]);	/* bytes that were left out */
+	t->at[d] = c->offset + c->n;
 	if (t->steady[d])
 	{
 		if (!jj_tls_run_add(t->run[d], c->bytes, c->n, c->carrier, &t->order, need, a))
@@ -488,7 +488,7 @@ static const jj_tls_run *
 run_at(const jj_tls_tcp *t, int d, uint64_t start)
 {
 	for (const jj_tls_run *r = t->run[d]; r != NULL; r = r->next)
-		if (r->start == start && !r->ssl2 && r->headers > 0)
+		if (r->start == start && !r->ssl2 && r->headed)
 			return r;
 	return NULL;
 }
