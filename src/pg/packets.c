@@ -15,6 +15,23 @@ PG_FUNCTION_INFO_V1(jj_packets_paths);
 PG_FUNCTION_INFO_V1(jj_packets_bytea);
 
 
+#define FLAGS_TEXT 40
+
+/*
+ * Room for the values of a row that are no plain numbers: at most so many, each
+ * with JJ_ROW_HEADROOM in front and aligned to 8.
+ */
+#define MADE_VALUES 12
+#define ROOM (MADE_VALUES * (JJ_ROW_HEADROOM + 8) + JJ_LABELS_TEXT + JJ_TUNNELS_TEXT + FLAGS_TEXT + 4 * 16 + 2 * 6 + JJ_MAX_TCP_OPTIONS \
+			  + JJ_MAX_VLANS * sizeof(int32) + JJ_MAX_EXT_HEADERS * sizeof(int16))
+
+/* A text that many rows have, by its address. */
+typedef struct shared_text
+{
+	const char *text;
+	Datum		datum;
+} shared_text;
+
 struct jj_packet_rows
 {
 	jj_extraction *extraction;
@@ -26,6 +43,15 @@ struct jj_packet_rows
 	bool		inner_tunnels;
 	uint64		last;			/* number of the record given last, of this source */
 	uint32		done;			/* frames of the batch that are given */
+	shared_text capture;
+	shared_text flow_capture;
+	shared_text skipped;
+	Size		used;			/* bytes of the room */
+	union
+	{
+		char		bytes[ROOM];
+		int64		aligned;
+	}			room;
 };
 
 static inline bool
@@ -58,17 +84,43 @@ put_int2(jj_packet_rows *w, int c, int16 value)
 		put(w, c, Int16GetDatum(value));
 }
 
-static void
-put_text(jj_packet_rows *w, int c, const char *text, size_t size)
+/* Where up to so many bytes of a value of this row go. */
+static void *
+place(jj_packet_rows *w, Size size)
 {
-	if (wants(w, c))
-		put(w, c, jj_text_datum(text, size));
+	char	   *to = w->room.bytes + w->used + JJ_ROW_HEADROOM;
+
+	w->used += JJ_ROW_HEADROOM + TYPEALIGN(8, size);
+	if (w->used > ROOM)
+		elog(ERROR, "values of a packet do not fit");
+	return to;
+}
+
+/* A text that lives as long as the rows and is likely to come again. */
+static void
+put_shared(jj_packet_rows *w, int c, shared_text *shared, const char *text)
+{
+	if (!wants(w, c))
+		return;
+	if (shared->text != text)
+	{
+		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(w));
+
+		if (shared->text != NULL)
+			pfree(DatumGetPointer(shared->datum));
+		shared->datum = jj_text_datum(text, strlen(text));
+		shared->text = text;
+		MemoryContextSwitchTo(old);
+	}
+	put(w, c, shared->datum);
 }
 
 static void
 put_address(jj_packet_rows *w, int c, const uint8 address[16], int version)
 {
+	const uint32 size = version == 4 ? 4 : 16;
 	uint8		pseudonym[16];
+	void	   *to;
 
 	if (!wants(w, c))
 		return;
@@ -77,48 +129,49 @@ put_address(jj_packet_rows *w, int c, const uint8 address[16], int version)
 		jj_cryptopan_mapped(w->cryptopan, address, version, pseudonym);
 		address = pseudonym;
 	}
-	put(w, c, version == 4 ? jj_inet_datum(address + 12, 4) : jj_inet_datum(address, 16));
+	to = place(w, size);
+	memcpy(to, address + 16 - size, size);
+	put(w, c, jj_inet_in_place(to, size));
 }
 
 static void
 put_mac(jj_packet_rows *w, int c, const uint8 address[6])
 {
-	uint8		pseudonym[6];
+	uint8	   *to;
 
 	if (!wants(w, c))
 		return;
+	to = place(w, 6);
 	if (w->cryptopan != NULL)
-	{
-		jj_cryptopan_mac(w->cryptopan, address, pseudonym);
-		address = pseudonym;
-	}
-	put(w, c, jj_mac_datum(address));
+		jj_cryptopan_mac(w->cryptopan, address, to);
+	else
+		memcpy(to, address, 6);
+	put(w, c, PointerGetDatum(to));
 }
 
 static void
 put_options(jj_packet_rows *w, const uint8 *options, uint32 size)
 {
-	uint8		changed[JJ_MAX_TCP_OPTIONS];
+	uint8	   *to;
 
 	if (!wants(w, JJ_PACKET_tcp_options))
 		return;
+	to = place(w, size);
+	memcpy(to, options, size);
 	if (w->cryptopan != NULL)
-	{
-		Assert(size <= sizeof(changed));
-		memcpy(changed, options, size);
-		jj_anonymize_tcp_options(w->cryptopan, changed, size);
-		options = changed;
-	}
-	put(w, JJ_PACKET_tcp_options, jj_bytea_datum(options, size));
+		jj_anonymize_tcp_options(w->cryptopan, to, size);
+	put(w, JJ_PACKET_tcp_options, jj_varlena_in_place(to, size));
 }
 
 static void
 put_link(jj_packet_rows *w, const jj_packet *p)
 {
-	char		text[JJ_LABELS_TEXT];
-
 	if (p->n_labels > 0 && wants(w, JJ_PACKET_hdr_desc))
-		put_text(w, JJ_PACKET_hdr_desc, text, jj_labels_text(text, p->labels, p->n_labels, p->proto));
+	{
+		char	   *text = place(w, JJ_LABELS_TEXT);
+
+		put(w, JJ_PACKET_hdr_desc, jj_text_in_place(text, (uint32) jj_labels_text(text, p->labels, p->n_labels, p->proto)));
+	}
 	if (p->has_src_mac)
 		put_mac(w, JJ_PACKET_mac_src, p->src_mac);
 	if (p->has_dst_mac)
@@ -126,23 +179,25 @@ put_link(jj_packet_rows *w, const jj_packet *p)
 	put_int4(w, JJ_PACKET_eth_type, p->eth_type);
 	if (p->n_vlans > 0 && wants(w, JJ_PACKET_vlan_ids))
 	{
-		int32		ids[JJ_MAX_VLANS];
+		int32	   *ids = place(w, sizeof(int32) * p->n_vlans);
 
 		for (int i = 0; i < p->n_vlans; i++)
 			ids[i] = p->vlans[i];
-		put(w, JJ_PACKET_vlan_ids, jj_plain_array(ids, (uint32) (sizeof(int32) * p->n_vlans), sizeof(int32), INT4OID));
+		put(w, JJ_PACKET_vlan_ids, jj_array_in_place(ids, (uint32) (sizeof(int32) * p->n_vlans), sizeof(int32), INT4OID));
 	}
 }
 
 static void
 put_tunnel(jj_packet_rows *w, const jj_packet *p)
 {
-	char		text[JJ_TUNNELS_TEXT];
-
 	if (p->n_tunnels == 0)
 		return;
 	if (wants(w, JJ_PACKET_tunnel))
-		put_text(w, JJ_PACKET_tunnel, text, jj_tunnels_text(text, p->tunnels, p->n_tunnels));
+	{
+		char	   *text = place(w, JJ_TUNNELS_TEXT);
+
+		put(w, JJ_PACKET_tunnel, jj_text_in_place(text, (uint32) jj_tunnels_text(text, p->tunnels, p->n_tunnels)));
+	}
 	put_address(w, JJ_PACKET_tunnel_src_ip, p->outer_src, p->outer_version);
 	put_address(w, JJ_PACKET_tunnel_dst_ip, p->outer_dst, p->outer_version);
 }
@@ -151,13 +206,9 @@ static void
 put_ip(jj_packet_rows *w, const jj_packet *p)
 {
 	bool		has_id = p->ip_version == 4;
-	int16		headers[JJ_MAX_EXT_HEADERS];
 
 	for (int i = 0; i < p->n_ext_headers; i++)
-	{
-		headers[i] = p->ext_headers[i];
 		has_id |= p->ext_headers[i] == 44;
-	}
 	put(w, JJ_PACKET_ip_version, Int16GetDatum(p->ip_version));
 	put_address(w, JJ_PACKET_src_ip, p->src, p->ip_version);
 	put_address(w, JJ_PACKET_dst_ip, p->dst, p->ip_version);
@@ -181,7 +232,13 @@ put_ip(jj_packet_rows *w, const jj_packet *p)
 	if (p->fragment)
 		put(w, JJ_PACKET_frag_offset, Int32GetDatum((int32) p->frag_offset));
 	if (p->n_ext_headers > 0 && wants(w, JJ_PACKET_ext_headers))
-		put(w, JJ_PACKET_ext_headers, jj_plain_array(headers, (uint32) (sizeof(int16) * p->n_ext_headers), sizeof(int16), INT2OID));
+	{
+		int16	   *headers = place(w, sizeof(int16) * p->n_ext_headers);
+
+		for (int i = 0; i < p->n_ext_headers; i++)
+			headers[i] = p->ext_headers[i];
+		put(w, JJ_PACKET_ext_headers, jj_array_in_place(headers, (uint32) (sizeof(int16) * p->n_ext_headers), sizeof(int16), INT2OID));
+	}
 	put_int2(w, JJ_PACKET_icmp_type, p->icmp_type);
 	put_int2(w, JJ_PACKET_icmp_code, p->icmp_code);
 	put_int4(w, JJ_PACKET_icmp_id, p->icmp_id);
@@ -189,23 +246,35 @@ put_ip(jj_packet_rows *w, const jj_packet *p)
 }
 
 static void
+put_flags(jj_packet_rows *w, unsigned flags)
+{
+	static const char name[][4] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"};
+	char	   *text;
+	uint32		size = 0;
+
+	StaticAssertStmt(sizeof(name) <= FLAGS_TEXT, "names and commas must fit");
+	put(w, JJ_PACKET_tcp_flags, Int16GetDatum((int16) flags));
+	if (!wants(w, JJ_PACKET_tcp_flags_text))
+		return;
+	text = place(w, FLAGS_TEXT);
+	for (size_t i = 0; i < lengthof(name); i++)
+	{
+		if (!(flags >> i & 1))
+			continue;
+		if (size > 0)
+			text[size++] = ',';
+		for (const char *c = name[i]; *c != '\0'; c++)
+			text[size++] = *c;
+	}
+	put(w, JJ_PACKET_tcp_flags_text, jj_varlena_in_place(text, size));
+}
+
+static void
 put_tcp(jj_packet_rows *w, const jj_packet *p)
 {
-	static const char *const name[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"};
-	char		text[lengthof(name) * 4] = "";
-
 	if (!p->has_tcp)
 		return;
-	for (size_t i = 0; wants(w, JJ_PACKET_tcp_flags_text) && i < lengthof(name); i++)
-	{
-		if (!(p->tcp_flags >> i & 1))
-			continue;
-		if (text[0] != '\0')
-			strlcat(text, ",", sizeof(text));
-		strlcat(text, name[i], sizeof(text));
-	}
-	put(w, JJ_PACKET_tcp_flags, Int16GetDatum((int16) p->tcp_flags));
-	put_text(w, JJ_PACKET_tcp_flags_text, text, strlen(text));
+	put_flags(w, p->tcp_flags);
 	put(w, JJ_PACKET_tcp_seq, Int64GetDatum(p->seq));
 	put(w, JJ_PACKET_tcp_ack, Int64GetDatum(p->ack));
 	put(w, JJ_PACKET_tcp_window, Int32GetDatum(p->window));
@@ -243,7 +312,7 @@ put_frame(jj_packet_rows *w, const jj_frame *f, const jj_observation *o)
 		return;
 	put(w, JJ_PACKET_flow, Int64GetDatum((int64) o->first_frame));
 	put(w, JJ_PACKET_flow_packet, Int64GetDatum((int64) o->number));
-	put_text(w, JJ_PACKET_flow_capture, o->capture, strlen(o->capture));
+	put_shared(w, JJ_PACKET_flow_capture, &w->flow_capture, o->capture);
 	put(w, JJ_PACKET_direction, Int16GetDatum(p->dir ? -1 : 1));
 	put(w, JJ_PACKET_t_ns, Int64GetDatum(p->t));
 }
@@ -256,10 +325,11 @@ put_packet(jj_packet_rows *w, const char *capture, uint64 number, const jj_frame
 	const uint64 begin = jj_extraction_clock(w->extraction);
 
 	memset(w->nulls, true, sizeof(bool) * (size_t) w->natts);
-	put_text(w, JJ_PACKET_capture, capture, strlen(capture));
+	w->used = 0;
+	put_shared(w, JJ_PACKET_capture, &w->capture, capture);
 	put(w, JJ_PACKET_frame, Int64GetDatum((int64) number));
 	if (frame == NULL || o->skip != JJ_SKIP_NONE)
-		put_text(w, JJ_PACKET_skipped, reason, strlen(reason));
+		put_shared(w, JJ_PACKET_skipped, &w->skipped, reason);
 	if (frame != NULL)
 		put_frame(w, frame, o);
 	if (w->cryptopan != NULL)

@@ -256,7 +256,7 @@ extern void jj_packet_rows_map(TupleDesc desc, int column[JJ_PACKET_COLUMNS]);
 extern jj_packet_rows *jj_packet_rows_begin(List *sources, const char *filter, const jj_call_options *options, const int *column,
 											int natts, Datum *values, bool *nulls);
 
-/* Fill in the next row, palloc'd where values are no plain numbers; false behind the last. */
+/* Fill in the next row, whose values are valid until the one after it; false behind the last. */
 extern bool jj_packet_rows_next(jj_packet_rows *w);
 
 extern jj_extraction *jj_packet_rows_extraction(const jj_packet_rows *w);
@@ -323,12 +323,11 @@ extern void jj_map_columns(TupleDesc desc, const char *type, const char *const *
 /* Capture time in ns to a timestamp, cut to microseconds. */
 extern TimestampTz jj_timestamp(int64 ns);
 
-/* Copies, palloc'd. Texts are UTF-8, addresses of 4 or 16 bytes; an array's elements lie without gaps, size and width are bytes. */
+/* Copies, palloc'd. Texts are UTF-8, addresses of 4 or 16 bytes. */
 extern Datum jj_text_datum(const char *bytes, size_t size);
 extern Datum jj_bytea_datum(const uint8 *bytes, uint32 size);
 extern Datum jj_inet_datum(const uint8 *bytes, uint32 size);
 extern Datum jj_mac_datum(const uint8 *bytes);
-extern Datum jj_plain_array(const void *bytes, uint32 size, uint32 width, Oid type);
 extern Datum jj_jsonb_datum(const char *bytes, size_t size);
 
 /* The same of values as rows have them (jj_type). */
@@ -338,7 +337,8 @@ extern Datum jj_inet_array(const uint8 *bytes, uint32 size);
 /*
  * The same without a copy, unless a text needs another encoding: what a datum
  * has more than its bytes is written in front of them, where there must be
- * JJ_ROW_HEADROOM for it. The bytes are aligned to 8.
+ * JJ_ROW_HEADROOM for it. The bytes are aligned to 8. An array's elements lie
+ * without gaps; size and width are bytes.
  */
 extern Datum jj_varlena_in_place(void *bytes, uint32 size);
 extern Datum jj_text_in_place(void *bytes, uint32 size);

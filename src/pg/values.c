@@ -52,15 +52,6 @@ jj_mac_datum(const uint8 *bytes)
 }
 
 Datum
-jj_plain_array(const void *bytes, uint32 size, uint32 width, Oid type)
-{
-	char	   *room = palloc(JJ_ROW_HEADROOM + size);
-
-	memcpy(room + JJ_ROW_HEADROOM, bytes, size);
-	return jj_array_in_place(room + JJ_ROW_HEADROOM, size, width, type);
-}
-
-Datum
 jj_bytea_datum(const uint8 *bytes, uint32 size)
 {
 	return PointerGetDatum(cstring_to_text_with_len((const char *) bytes, (int) size));
