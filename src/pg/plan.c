@@ -30,10 +30,18 @@ PG_FUNCTION_INFO_V1(jj_packets_support);
 #define FLOW_PACKETS 20
 #define COMPRESSION 4			/* bytes of a compressed capture's content for each of its own */
 
-/* Costs of a packet, in units of cpu_operator_cost: reading and decoding it, finding its flow, a group's update. */
-#define READING_COST 4
-#define FLOW_COST 4
-#define GROUP_COST 1.5
+/*
+ * Costs. As measured (bench/README.md), with cpu_operator_cost for 20 ns, which is
+ * what suits the other costs of parallel plans: of a packet reading it from the
+ * page cache, in large blocks; decoding it and making its key; finding its flow;
+ * a group's update. Of a parallel process, as a multiple of parallel_setup_cost,
+ * its start: each loads the library and what that needs.
+ */
+#define PAGE_SHARE 8			/* of a page's cost in a table */
+#define DECODING_COST 3
+#define FLOW_COST 8
+#define GROUP_COST 2.5
+#define START_COST 2
 
 static set_rel_pathlist_hook_type previous_hook = NULL;
 
@@ -119,7 +127,7 @@ static Cost
 estimate_cost(const estimate *e, int groups, double processes)
 {
 	const bool	by_file = e->files >= processes && e->largest <= e->bytes / processes + e->bytes / 10;
-	const Cost	reading = seq_page_cost * e->bytes / BLCKSZ + cpu_operator_cost * e->packets * READING_COST;
+	const Cost	reading = seq_page_cost / PAGE_SHARE * e->bytes / BLCKSZ + cpu_operator_cost * e->packets * DECODING_COST;
 	const Cost	rest = cpu_operator_cost * e->packets * (FLOW_COST + GROUP_COST * groups);
 
 	return reading / (by_file ? processes : 1) + rest / processes;
@@ -342,7 +350,7 @@ add_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 			path->path.parallel_aware = true;
 			path->path.parallel_workers = workers;
 			path->path.rows = clamp_row_est(path->path.rows / share);
-			set_costs(root, rel, path, first, estimate_cost(&e, groups, share) + others / share, share);
+			set_costs(root, rel, path, first + START_COST * parallel_setup_cost, estimate_cost(&e, groups, share) + others / share, share);
 			add_partial_path(rel, (Path *) path);
 		}
 	}

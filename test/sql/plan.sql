@@ -150,6 +150,23 @@ SELECT count(*), count(f.*) FROM (SELECT * FROM jj_extract('jj_captures/demo.pca
 SELECT count(*) FROM (VALUES ('jj_captures/demo.pcapng')) v(p), jj_extract(p) f JOIN whole USING (first_frame) WHERE to_jsonb(f) = j;
 ROLLBACK;
 
+-- several processes where they pay: each reads and decodes all of one capture
+COPY shell FROM PROGRAM 'truncate -s 60M jj_medium.pcap; truncate -s 900M jj_large.pcap';
+CREATE FUNCTION pg_temp.processes(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	plan jsonb;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
+	RETURN coalesce((plan #>> '{0,Plan,Plans,0,Workers Planned}')::int + 1, 1);
+END
+$$;
+SET max_parallel_workers_per_gather = 2;
+SELECT capture, columns, pg_temp.processes(format('SELECT %s FROM jj_extract(%L) f', columns, capture)) AS processes
+FROM unnest('{jj_medium.pcap, jj_large.pcap}'::text[]) capture, unnest('{count(src_ip), count(iat_mean), count(f)}'::text[]) columns;
+SELECT pg_temp.processes($$SELECT first_frame FROM jj_extract('jj_large.pcap') LIMIT 1$$) AS of_first_row;
+SET max_parallel_workers_per_gather = 0;
+COPY shell FROM PROGRAM 'rm jj_medium.pcap jj_large.pcap';
+
 -- errors come when it runs, and leave nothing open
 SELECT count(*) FROM jj_extract('jj_captures/no_such_file.pcap');
 SELECT count(*) FROM jj_extract('jj_captures/demo.pcapng', options => '{"flow_timeout": -1}');
