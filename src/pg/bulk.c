@@ -5,7 +5,7 @@
 #include "pg/insert.h"
 
 #include "access/heapam.h"
-#include "access/table.h"
+#include "access/relation.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
@@ -142,7 +142,7 @@ end(bulk *b)
 bool
 jj_bulk_write(const jj_target *target, jj_row_source *source, int64 run, uint64 *rows)
 {
-	const Relation rel = try_table_open(target->relid, RowExclusiveLock);
+	const Relation rel = try_relation_open(target->relid, RowExclusiveLock);
 	MemoryContext memory;
 	MemoryContext old;
 	int			column[JJ_FEATURES];
@@ -154,7 +154,7 @@ jj_bulk_write(const jj_target *target, jj_row_source *source, int64 run, uint64 
 		return false;
 	if (!is_plain(rel) || !map_columns(rel, target, column, &run_column))
 	{
-		table_close(rel, NoLock);
+		relation_close(rel, NoLock);
 		return false;
 	}
 	memory = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay bulk", ALLOCSET_DEFAULT_SIZES);
@@ -180,7 +180,7 @@ jj_bulk_write(const jj_target *target, jj_row_source *source, int64 run, uint64 
 	end(&b);
 	PopActiveSnapshot();
 	CommandCounterIncrement();
-	table_close(rel, NoLock);
+	relation_close(rel, NoLock);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(memory);
 	return true;
