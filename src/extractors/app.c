@@ -513,6 +513,13 @@ take_packet(jj_app *s, const jj_packet *p, const jj_work *w)
 	return true;
 }
 
+/* Whether a packet is TCP without payload that changes no stream. */
+static inline bool
+is_bare(const jj_packet *p)
+{
+	return p->proto == JJ_PROTO_TCP && p->payload_len == 0 && !(p->tcp_flags & JJ_TCP_SYN);
+}
+
 /* A packet that may be needed. False without memory. */
 static JJ_NOINLINE bool
 look_at(jj_app *s, const jj_packet *p, const jj_work *w)
@@ -533,13 +540,6 @@ look_at(jj_app *s, const jj_packet *p, const jj_work *w)
 	if (p->proto == JJ_PROTO_UDP && p->payload_caplen > 0 && p->frag_offset == 0)
 		return take_datagram(s, p, w);
 	return true;
-}
-
-/* Whether a packet is TCP without payload that changes no stream. */
-static inline bool
-is_bare(const jj_packet *p)
-{
-	return p->proto == JJ_PROTO_TCP && p->payload_len == 0 && !(p->tcp_flags & JJ_TCP_SYN);
 }
 
 static bool
@@ -563,11 +563,11 @@ fetch_block(const void *block, size_t size)
 }
 
 static void
-fetch(const void *state, int dir)
+fetch(const void *state, const jj_packet *p, int dir)
 {
 	const jj_app *s = state;
 
-	if (s->more == NULL || s->pass[dir] > 0)
+	if (s->more == NULL || is_bare(p) || p->payload_len <= s->pass[dir])
 		return;
 	if (s->has_block)
 		fetch_block(s->more, sizeof(block));

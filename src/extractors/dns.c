@@ -131,7 +131,7 @@ has_item(const jj_dns *d, const uint8_t *head, uint32_t n1, const uint8_t *body,
 	const uint8_t *b = items_in(d);
 
 	for (uint32_t o = 0; o < d->used; o += item_size(b + o))
-		if (memcmp(b + o, head, n1) == 0 && memcmp(b + o + n1, body, n2) == 0)
+		if (b[o] == head[0] && memcmp(b + o + 1, head + 1, n1 - 1) == 0 && memcmp(b + o + n1, body, n2) == 0)
 			return true;
 	return false;
 }

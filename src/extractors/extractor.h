@@ -90,8 +90,8 @@ typedef struct jj_extractor
 	/* Kinds of flows (JJ_FOR_) whose packets it needs to see; 0 = all. */
 	uint8_t		kinds;
 
-	/* Begin to load what an update for a packet of this direction will touch beyond the state; optional. */
-	void		(*fetch) (const void *state, int dir);
+	/* Begin to load what an update for a packet, probably of this direction, will touch beyond the state; optional. */
+	void		(*fetch) (const void *state, const jj_packet *p, int dir);
 
 	/* One packet of the flow; p->t and p->dir are set. False without memory. */
 	bool		(*update) (void *state, const jj_packet *p, const jj_work *w);

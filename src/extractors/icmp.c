@@ -170,8 +170,9 @@ fetch_all(const void *state)
 }
 
 static void
-fetch(const void *state, int dir)
+fetch(const void *state, const jj_packet *p, int dir)
 {
+	(void) p;
 	(void) dir;
 	fetch_all(state);
 }

@@ -774,11 +774,12 @@ update(void *state, const jj_packet *p, const jj_work *w)
 }
 
 static void
-fetch(const void *state, int dir)
+fetch(const void *state, const jj_packet *p, int dir)
 {
 	const jj_tcp_analysis *t = jj_tcp_analysis_of(state);
 	const char *own;
 
+	(void) p;
 	if (t == NULL)
 		return;
 	own = (const char *) &t->side[dir];

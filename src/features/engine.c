@@ -25,7 +25,7 @@ typedef struct calls
 	bool		(*update[MAX_ACTIVE]) (void *state, const jj_packet *p, const jj_work *w);
 	size_t		offset[MAX_ACTIVE];
 	unsigned	n_fetch;
-	void		(*fetch[MAX_FETCH]) (const void *state, int dir);
+	void		(*fetch[MAX_FETCH]) (const void *state, const jj_packet *p, int dir);
 	size_t		fetch_offset[MAX_FETCH];
 } calls;
 
@@ -528,13 +528,13 @@ observe_frame(jj_engine *e, uint32_t i, uint32_t n, jj_skip skip)
 
 /* Begin to load what the extractors will touch beyond the flow record. */
 static inline void
-fetch_blocks(const jj_engine *e, const jj_lookup *l)
+fetch_blocks(const jj_engine *e, const jj_packet *p, const jj_lookup *l)
 {
 	const jj_flow *f = jj_table_flow(&e->table, l->likely);
 	const calls *c = &e->calls[jj_kind_of(&l->key)];
 
 	for (unsigned i = 0; i < c->n_fetch; i++)
-		c->fetch[i]((const char *) f + c->fetch_offset[i], l->src_is_lo != f->init_is_lo);
+		c->fetch[i]((const char *) f + c->fetch_offset[i], p, l->src_is_lo != f->init_is_lo);
 }
 
 /* A packet of flow f, the n-th so far, or of none. */
@@ -766,7 +766,7 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 	{
 		jj_table_prefetch_rest(t, &e->lookup[i]);
 		if (e->lookup[i].likely != JJ_NO_FLOW)
-			fetch_blocks(e, &e->lookup[i]);
+			fetch_blocks(e, &e->packet[i], &e->lookup[i]);
 	}
 	for (uint32_t i = 0; i < taken; i++)
 	{

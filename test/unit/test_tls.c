@@ -340,6 +340,65 @@ test_midstream(void)
 	is_text(lengths(), "600 600 600 600", "are the ones that count");
 }
 
+/* Send what was put up to byte end, in pairs of segments of 700 bytes; mixed: the later one of a pair first, and last again. */
+static void
+send_pairs(int from, uint32_t end, bool mixed)
+{
+	stream	   *s = &side[from];
+
+	while (s->sent < end)
+	{
+		uint32_t	n[2];
+
+		n[0] = end - s->sent < 700 ? end - s->sent : 700;
+		n[1] = end - s->sent - n[0] < 700 ? end - s->sent - n[0] : 700;
+		if (mixed && n[1] > 0)
+			segment(from, A | PSH, 1000 + s->sent + n[0], s->b + s->sent + n[0], n[1]);
+		segment(from, A | PSH, 1000 + s->sent, s->b + s->sent, n[0]);
+		if (n[1] > 0)
+			segment(from, A | PSH, 1000 + s->sent + n[0], s->b + s->sent + n[0], n[1]);
+		s->sent += n[0] + n[1];
+	}
+}
+
+/* Segments that lie within records of application data, with hellos before and without. */
+static void
+test_long_records(void)
+{
+	char		name[80];
+
+	for (int i = 0; i < 4; i++)
+	{
+		bool		hello = i & 1;
+		bool		mixed = i & 2;
+
+		fresh();
+		segment(1, S, 999, NULL, 0);
+		segment(2, S | A, 999, NULL, 0);
+		if (hello)
+		{
+			hello_of_client();
+			send(1, 1400);
+			hello_of_server(false);
+			send(2, 1400);
+		}
+		for (uint32_t k = 0; k < 3; k++)
+		{
+			sealed(2, 23, 16384 - k);
+			sealed(1, 23, 5000 + k);
+			send_pairs(2, side[2].sent + 7000, mixed);
+			send_pairs(1, side[1].n, mixed);
+			send_pairs(2, side[2].n, mixed);
+		}
+		sealed(1, 23, 1);
+		sealed(1, 23, 2);
+		send(1, 1400);
+		rows();
+		snprintf(name, sizeof(name), "long records, hellos %d, segments mixed up %d", hello, mixed);
+		is_text(lengths(), hello ? "102 -44 5000 -16384 5001 -16383 5002 -16382 1 2" : "5000 -16384 5001 -16383 5002 -16382 1 2", name);
+	}
+}
+
 static void
 test_floods(void)
 {
@@ -530,6 +589,7 @@ main(void)
 	test_client();
 	test_starttls();
 	test_midstream();
+	test_long_records();
 	test_floods();
 	test_lies();
 	test_ssl2();
