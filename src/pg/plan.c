@@ -243,15 +243,33 @@ needed_columns(RelOptInfo *rel, Index rti)
 	return own;
 }
 
-/* How many groups the columns are of, and whether they need the connection graph. */
-static int
-count_groups(Oid type, const Bitmapset *columns, bool *graph)
+/* The columns that the options allow, as far as these are known. Raises their errors, as execution would. */
+static jj_feature_set
+allowed_features(const FuncExpr *call)
 {
+	const Const *options = lthird(call->args);
+	jj_call_options own;
+	jj_feature_set all = {{0}};
+
+	if (IsA(options, Const) && !options->constisnull)
+	{
+		jj_options_from_jsonb(&own, DatumGetJsonbP(options->constvalue));
+		return own.engine.features;
+	}
+	jj_set_all(&all);
+	return all;
+}
+
+/* How many groups the columns are of, those that are computed, and whether they need the connection graph. */
+static int
+count_groups(const FuncExpr *call, const Bitmapset *columns, bool *graph)
+{
+	const jj_feature_set allowed = allowed_features(call);
 	const int	whole = -FirstLowInvalidHeapAttributeNumber;
 	bool		seen[JJ_GROUPS] = {false};
 	int			column[JJ_FEATURES];
 	int			n = 0;
-	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+	TupleDesc	desc = lookup_rowtype_tupdesc(call->funcresulttype, -1);
 
 	*graph = false;
 	jj_row_map(desc, column);
@@ -260,7 +278,7 @@ count_groups(Oid type, const Bitmapset *columns, bool *graph)
 	{
 		const int	group = jj_feature_table[f].group;
 
-		if (column[f] < 0 || seen[group] || !(bms_is_member(whole + column[f] + 1, columns) || bms_is_member(whole, columns)))
+		if (column[f] < 0 || seen[group] || !jj_set_has(&allowed, (unsigned) f) || !(bms_is_member(whole + column[f] + 1, columns) || bms_is_member(whole, columns)))
 			continue;
 		seen[group] = true;
 		*graph = *graph || group == JJ_G_connection;
@@ -326,7 +344,7 @@ add_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 		return;
 	e = estimate_captures(call);
 	if (!packets)
-		groups = count_groups(call->funcresulttype, columns, &graph);
+		groups = count_groups(call, columns, &graph);
 	if (graph)
 	{
 		first = estimate_cost(&e, 1, 1) / Max(e.files, 1);

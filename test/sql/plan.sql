@@ -164,6 +164,21 @@ SET max_parallel_workers_per_gather = 2;
 SELECT capture, columns, pg_temp.processes(format('SELECT %s FROM jj_extract(%L) f', columns, capture)) AS processes
 FROM unnest('{jj_medium.pcap, jj_large.pcap}'::text[]) capture, unnest('{count(src_ip), count(iat_mean), count(f)}'::text[]) columns;
 SELECT pg_temp.processes($$SELECT first_frame FROM jj_extract('jj_large.pcap') LIMIT 1$$) AS of_first_row;
+-- the connection graph comes before the first row, unless options or settings leave it out
+CREATE FUNCTION pg_temp.waits(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	plan jsonb;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
+	RETURN (plan #>> '{0,Plan,Startup Cost}')::float > 1000;
+END
+$$;
+SET max_parallel_workers_per_gather = 0;
+SELECT features, pg_temp.waits(format('SELECT * FROM jj_extract(''jj_large.pcap'', options => %L)', jsonb_build_object('features', features))) AS waits
+FROM unnest('{all, connection, "all,-connection", tls}'::text[]) features;
+SET joyfuljay.features = 'all,-connection';
+SELECT pg_temp.waits($$SELECT * FROM jj_extract('jj_large.pcap')$$);
+RESET joyfuljay.features;
 SET max_parallel_workers_per_gather = 0;
 COPY shell FROM PROGRAM 'rm jj_medium.pcap jj_large.pcap';
 
