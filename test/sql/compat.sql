@@ -35,7 +35,8 @@ INSERT INTO flows SELECT * FROM jj_extract('jj_captures/demo.pcapng');
 SELECT jj_create_view('core', 'flows', '{JJ-CORE}'), jj_create_view('filled', 'flows', '{JJ-CORE,tls}', true), jj_create_view('narrow', 'few', filled => true);
 SELECT (SELECT count(*) FROM pg_attribute WHERE attrelid = 'core'::regclass AND attnum > 0) AS columns, count(*) AS flows, count(src_port) AS with_port, count(*) FILTER (WHERE tls_detected) AS tls FROM filled;
 SELECT count(*) FILTER (WHERE obj_description('filled'::regclass) IS NULL AND col_description(attrelid, attnum) IS NOT NULL) AS comments FROM pg_attribute WHERE attrelid = 'filled'::regclass AND attnum > 0;
-SELECT pg_get_viewdef('narrow', true);
+-- PostgreSQL 16 and later leave out the table's name
+SELECT regexp_replace(replace(pg_get_viewdef('narrow'), 'few.', ''), '\s+', ' ', 'g') AS definition;
 SELECT jj_create_view('core', 'flows');
 SELECT jj_create_view('a.b.c', 'flows');
 SELECT jj_create_view('nowhere.c', 'flows');
