@@ -68,6 +68,20 @@ SELECT * FROM jj_diff('flows', 'shell', key => '{line}');
 SELECT * FROM jj_diff('flows', NULL);
 SELECT * FROM jj_diff('shell', 'shell', key => '{line}');
 
+-- whoever may read the flows may use all of this
+CREATE ROLE jj_compat_reader;
+GRANT USAGE, CREATE ON SCHEMA compat TO jj_compat_reader;
+GRANT SELECT ON flows, other TO jj_compat_reader;
+SET ROLE jj_compat_reader;
+SELECT count(*) FROM jj_bidirectional('flows');
+SELECT count(g) FROM flows f, jj_fill(f) g;
+SELECT compared, equal FROM jj_diff('flows', 'other') LIMIT 1;
+SELECT jj_create_view('mine', 'flows', '{JJ-CORE}', true);
+SELECT count(*) FROM jj_bidirectional('filled');
+RESET ROLE;
+DROP OWNED BY jj_compat_reader;
+DROP ROLE jj_compat_reader;
+
 -- citations
 SELECT jj_cite();
 SELECT jj_cite('APA');
