@@ -55,19 +55,38 @@ sub wait_for_server
 	return 0;
 }
 
+my @children;
+
+sub children_of
+{
+	my ($parent) = @_;
+	my @found;
+
+	for my $stat (glob '/proc/[0-9]*/stat')
+	{
+		open my $f, '<', $stat or next;
+		my ($pid, $of) = (<$f> // '') =~ /^(\d+) \(.*\) \S (\d+)/ or next;
+		push @found, $pid if $of == $parent;
+	}
+	return @found;
+}
+
 sub kill_postmaster
 {
 	my ($backend) = @_;
 	my ($pid) = split /\n/, slurp_file($node->data_dir . '/postmaster.pid');
+	@children = children_of($pid);
 	# the backend would not notice before it is done
 	return kill('KILL', $pid, $backend) == 2;
 }
 
-# Until the postmaster's children are gone, too, the server can't be started.
+# Until the postmaster's children are gone, too, the server can't be started. One that waits for what the
+# killed backend held never goes by itself: the server's hint is to end it.
 sub start_again
 {
-	for (1 .. 300)
+	for my $try (1 .. 300)
 	{
+		kill('KILL', @children) if $try == 50;
 		$node->{_pid} = undef;
 		return if $node->start(fail_ok => 1);
 		usleep(100_000);
