@@ -1,12 +1,12 @@
 #!/bin/sh
-# Rows of a capture from a table into a table, and from the capture into a table,
-# by turns: of each, the shortest elapsed time and the least CPU time of the server
-# process, in milliseconds.
+# Rows of a capture from a table into a table, and from the capture into a table
+# in one process and with a worker that reads, by turns: of each, the shortest
+# elapsed time and the least CPU time of the session's process, in milliseconds.
 #
 #     bench/ingest.sh ROUNDS CAPTURE FEATURES
 #
-# prints: ROWS INSERT_ELAPSED INSERT_CPU INGEST_ELAPSED INGEST_CPU. FEATURES is an expression, of
-# the columns of the tables. Those written to are made anew each time, by jj_create_table.
+# prints: ROWS, then ELAPSED CPU of INSERT, of jj_ingest alone and of jj_ingest with a worker.
+# FEATURES is an expression, of the columns of the tables. Those written to are made anew each time, by jj_create_table.
 set -eu
 
 measure()
@@ -28,7 +28,6 @@ END
 
 {
 	cat <<'END'
-SET max_parallel_workers_per_gather = 0;
 SET joyfuljay.features = 'all';
 SELECT pg_backend_pid() AS pid \gset
 DROP TABLE IF EXISTS source;
@@ -40,7 +39,10 @@ END
 	i=0
 	while [ "$i" -lt "$1" ]; do
 		measure insert 'INSERT INTO target (:columns) SELECT :columns FROM source'
-		measure ingest "CALL jj_ingest(:'capture', 'target')"
+		echo 'SET max_parallel_workers_per_gather = 0;'
+		measure alone "CALL jj_ingest(:'capture', 'target')"
+		echo 'SET max_parallel_workers_per_gather = 2;'
+		measure worker "CALL jj_ingest(:'capture', 'target')"
 		i=$((i + 1))
 	done
 	echo 'DROP TABLE source;'
@@ -49,4 +51,6 @@ END
 	!(($1, "cpu") in best) || $3 < best[$1, "cpu"] {best[$1, "cpu"] = $3}
 	rows != "" && $4 != rows {print "bench: " $4 " rows instead of " rows >"/dev/stderr"; exit 1}
 	{rows = $4}
-	END {print rows, best["insert", "elapsed"], best["insert", "cpu"], best["ingest", "elapsed"], best["ingest", "cpu"]}'
+	END {
+		print rows, best["insert", "elapsed"], best["insert", "cpu"], best["alone", "elapsed"], best["alone", "cpu"], best["worker", "elapsed"], best["worker", "cpu"]
+	}'

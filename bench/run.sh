@@ -101,14 +101,15 @@ part_sql()
 part_ingest()
 {
 	make_capture "$capture" "$packets" "$flows"
-	row columns rows "INSERT ... SELECT, ms" "CPU, ms" "jj_ingest, ms" "CPU, ms" share "share by CPU" >>"$to"
-	row --- ---: ---: ---: ---: ---: ---: ---: >>"$to"
+	row columns rows "INSERT ... SELECT, ms" "CPU, ms" "jj_ingest alone, ms" "CPU, ms" share "with a worker, ms" "CPU, ms" share >>"$to"
+	row --- ---: ---: ---: ---: ---: ---: ---: ---: ---: >>"$to"
 	for features in "(SELECT array_agg(DISTINCT group_name) FROM jj_features WHERE group_name <> 'connection')" "'{all}'"; do
 		figures=$(sh "$folder/ingest.sh" "$rounds" "$capture" "$features")
 		# shellcheck disable=SC2086
 		set -- $figures
 		row "$([ "$features" = "'{all}'" ] && echo "every and the connection graph" || echo every)" "$1" \
-			"$(printf %.0f "$2")" "$(printf %.0f "$3")" "$(printf %.0f "$4")" "$(printf %.0f "$5")" "$(share "$2" "$4")" "$(share "$3" "$5")" | tee -a "$to"
+			"$(printf %.0f "$2")" "$(printf %.0f "$3")" "$(printf %.0f "$4")" "$(printf %.0f "$5")" "$(share "$2" "$4")" \
+			"$(printf %.0f "$6")" "$(printf %.0f "$7")" "$(share "$2" "$6")" | tee -a "$to"
 	done
 }
 

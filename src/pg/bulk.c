@@ -5,10 +5,12 @@
 #include "pg/insert.h"
 
 #include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
@@ -27,6 +29,8 @@ typedef struct bulk
 	BulkInsertState insertion;
 	CommandId	command;
 	MemoryContext memory;		/* of the rows that wait */
+	int			n_not_null;
+	AttrNumber *not_null;		/* columns that are NOT NULL */
 	TupleTableSlot *slot[MOST_ROWS];
 	int			n;
 	Size		bytes;
@@ -45,36 +49,69 @@ is_plain(Relation rel)
 
 /* Where the target's columns lie in the table; false if it has others, or their values must be converted. */
 static bool
-map_columns(Relation rel, const jj_target *target, int column[JJ_FEATURES], int *run)
+find_shape(Relation rel, const jj_target *target, jj_shape *shape)
 {
 	const TupleDesc desc = RelationGetDescr(rel);
 	int			found = 0;
 
-	*run = -1;
+	memset(shape, 0, sizeof(*shape));
+	shape->natts = desc->natts;
+	shape->run = -1;
 	for (int f = 0; f < JJ_FEATURES; f++)
-		column[f] = -1;
+		shape->column[f] = -1;
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute a = TupleDescAttr(desc, i);
 		Oid			type = InvalidOid;
 
+		shape->storage[i] = a->attstorage;
 		if (a->attisdropped)
 			continue;
 		if (target->has_run && strcmp(NameStr(a->attname), "run") == 0)
 		{
-			*run = i;
+			shape->run = i;
 			type = INT8OID;
 		}
 		else if (found < target->n && strcmp(NameStr(a->attname), target->column[found]) == 0)
 		{
-			column[target->feature[found]] = i;
+			shape->column[target->feature[found]] = i;
 			type = jj_type_oid((jj_type) jj_feature_table[target->feature[found]].type);
 			found++;
 		}
 		if (a->atttypid != type || a->atttypmod != -1 || a->attgenerated != '\0')
 			return false;
 	}
-	return found == target->n && target->has_run == (*run >= 0);
+	return found == target->n && target->has_run == (shape->run >= 0);
+}
+
+bool
+jj_writer_shape(const jj_target *target, jj_shape *shape)
+{
+	const Relation rel = try_relation_open(target->relid, NoLock);
+	const bool	plain = rel != NULL && is_plain(rel) && find_shape(rel, target, shape);
+
+	if (rel != NULL)
+		relation_close(rel, NoLock);
+	return plain;
+}
+
+jj_row_plan *
+jj_shape_plan(const jj_shape *shape)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(shape->natts);
+
+	/* what is no column is NULL: any type will do */
+	for (int i = 0; i < shape->natts; i++)
+		TupleDescInitEntry(desc, (AttrNumber) (i + 1), NULL, INT8OID, -1, 0);
+	for (int f = 0; f < JJ_FEATURES; f++)
+		if (shape->column[f] >= 0)
+			TupleDescInitEntry(desc, (AttrNumber) (shape->column[f] + 1), NULL, jj_type_oid((jj_type) jj_feature_table[f].type), -1, 0);
+	for (int i = 0; i < shape->natts; i++)
+	{
+		TupleDescAttr(desc, i)->attstorage = shape->storage[i];
+		jj_attribute_changed(desc, i);
+	}
+	return jj_row_plan_make(shape->column, desc);
 }
 
 static void
@@ -99,6 +136,22 @@ flush(bulk *b)
 	MemoryContextReset(b->memory);
 }
 
+/* Whether there is something to find out for ExecConstraints, which looks at each of the columns. */
+static bool
+needs_check(const bulk *b, HeapTuple tuple)
+{
+	const TupleConstr *constr = RelationGetDescr(b->rel)->constr;
+
+	if (constr == NULL)
+		return false;
+	if (constr->num_check > 0)
+		return true;
+	for (int i = 0; i < b->n_not_null; i++)
+		if (heap_attisnull(tuple, b->not_null[i], RelationGetDescr(b->rel)))
+			return true;
+	return false;
+}
+
 static void
 add(bulk *b, HeapTuple tuple)
 {
@@ -109,7 +162,7 @@ add(bulk *b, HeapTuple tuple)
 	tuple->t_tableOid = RelationGetRelid(b->rel);
 	ExecStoreHeapTuple(tuple, slot, false);
 	slot->tts_tableOid = tuple->t_tableOid;
-	if (RelationGetDescr(b->rel)->constr != NULL)
+	if (needs_check(b, tuple))
 		ExecConstraints(b->result, slot, b->estate);
 	b->bytes += tuple->t_len;
 	if (++b->n == MOST_ROWS || b->bytes >= ENOUGH_BYTES)
@@ -119,6 +172,12 @@ add(bulk *b, HeapTuple tuple)
 static void
 begin(bulk *b)
 {
+	const TupleDesc desc = RelationGetDescr(b->rel);
+
+	b->not_null = palloc(sizeof(AttrNumber) * (size_t) desc->natts);
+	for (int i = 0; i < desc->natts; i++)
+		if (TupleDescAttr(desc, i)->attnotnull)
+			b->not_null[b->n_not_null++] = (AttrNumber) (i + 1);
 	b->estate = CreateExecutorState();
 	b->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(b->result, b->rel, 0, NULL, 0);
@@ -139,20 +198,31 @@ end(bulk *b)
 	FreeExecutorState(b->estate);
 }
 
+/* The next row's tuple, in the current memory context; NULL behind the last. */
+static HeapTuple
+next_tuple(jj_row_source *source, jj_row_plan *plan, const jj_shape *shape, int64 run)
+{
+	const jj_row *row;
+
+	if (plan == NULL)
+		return source->next_tuple(source);
+	row = source->next(source);
+	return row == NULL ? NULL : jj_row_tuple(plan, row, shape->run, run);
+}
+
 bool
 jj_bulk_write(const jj_target *target, jj_row_source *source, int64 run, uint64 *rows)
 {
 	const Relation rel = try_relation_open(target->relid, RowExclusiveLock);
 	MemoryContext memory;
 	MemoryContext old;
-	int			column[JJ_FEATURES];
-	int			run_column;
+	jj_shape	shape;
 	bulk		b = {.rel = rel};
-	jj_row_plan *plan;
+	jj_row_plan *plan = NULL;
 
 	if (rel == NULL)
 		return false;
-	if (!is_plain(rel) || !map_columns(rel, target, column, &run_column))
+	if (!is_plain(rel) || !find_shape(rel, target, &shape))
 	{
 		relation_close(rel, NoLock);
 		return false;
@@ -162,17 +232,18 @@ jj_bulk_write(const jj_target *target, jj_row_source *source, int64 run, uint64 
 	/* for functions of constraints and indexes */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	begin(&b);
-	plan = jj_row_plan_make(column, RelationGetDescr(rel));
+	if (source->shape == NULL)
+		plan = jj_row_plan_make(shape.column, RelationGetDescr(rel));
+	else if (memcmp(source->shape, &shape, sizeof(shape)) != 0)
+		elog(ERROR, "rows are not of the shape of table %s", target->name);
 	for (*rows = 0;; ++*rows)
 	{
-		const jj_row *row;
 		HeapTuple	tuple;
 
 		MemoryContextSwitchTo(b.memory);
-		row = source->next(source);
-		if (row == NULL)
+		tuple = next_tuple(source, plan, &shape, run);
+		if (tuple == NULL)
 			break;
-		tuple = jj_row_tuple(plan, row, run_column, run);
 		MemoryContextSwitchTo(memory);
 		add(&b, tuple);
 	}

@@ -55,35 +55,51 @@ close_all(void *arg)
 	call->reader = NULL;
 }
 
-/* Show in pg_stat_progress_copy. */
 static void
-show_progress(const jj_call *call, List *sources, Oid relid)
+show_progress(int64 bytes, Oid relid)
 {
 	static const int index[] = {PROGRESS_COPY_COMMAND, PROGRESS_COPY_TYPE, PROGRESS_COPY_BYTES_TOTAL};
-	int64		values[] = {PROGRESS_COPY_COMMAND_FROM, PROGRESS_COPY_TYPE_CALLBACK, 0};
-	ListCell   *cell;
+	const int64 values[] = {PROGRESS_COPY_COMMAND_FROM, PROGRESS_COPY_TYPE_CALLBACK, bytes};
 
-	foreach(cell, sources)
-		values[2] += ((const jj_source *) lfirst(cell))->size * call->passes;
 	pgstat_progress_start_command(PROGRESS_COMMAND_COPY, relid);
 	pgstat_progress_update_multi_param(lengthof(index), index, values);
 }
 
-/* Unless another command of this backend shows. */
-static void
-start_progress(jj_call *call, List *sources)
+bool
+jj_progress_begin(int64 bytes, Oid relid)
 {
 	if (MyBEEntry == NULL || MyBEEntry->st_progress_command != PROGRESS_COMMAND_INVALID)
-		return;
-	show_progress(call, sources, InvalidOid);
-	call->reports_progress = true;
+		return false;
+	show_progress(bytes, relid);
+	return true;
+}
+
+/* Bytes to be read of all sources. */
+static int64
+total_bytes(const jj_call *call, List *sources)
+{
+	int64		bytes = 0;
+	ListCell   *cell;
+
+	foreach(cell, sources)
+		bytes += ((const jj_source *) lfirst(cell))->size * call->passes;
+	return bytes;
 }
 
 void
 jj_call_target(jj_call *call, List *sources, Oid relid)
 {
 	if (call->reports_progress)
-		show_progress(call, sources, relid);
+		show_progress(total_bytes(call, sources), relid);
+}
+
+void
+jj_call_report(jj_call *call, void (*report) (int64 bytes))
+{
+	if (call->reports_progress)
+		pgstat_progress_end_command();
+	call->reports_progress = false;
+	call->report = report;
 }
 
 jj_call *
@@ -99,7 +115,7 @@ jj_call_begin(List *sources, int passes)
 	call->callback.arg = call;
 	MemoryContextRegisterResetCallback(context, &call->callback);
 	call->passes = passes;
-	start_progress(call, sources);
+	call->reports_progress = jj_progress_begin(total_bytes(call, sources), InvalidOid);
 	return call;
 }
 
@@ -282,6 +298,8 @@ jj_call_next(jj_call *call, jj_frame *frames, uint32 max)
 	if (call->reports_progress)
 		pgstat_progress_update_param(PROGRESS_COPY_BYTES_PROCESSED,
 									 call->bytes_before + (int64) jj_reader_info_get(call->reader)->bytes_in);
+	else if (call->report != NULL)
+		call->report(call->bytes_before + (int64) jj_reader_info_get(call->reader)->bytes_in);
 	return n;
 }
 

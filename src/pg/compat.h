@@ -128,6 +128,27 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags pg_attribute_unused())
 #define jj_insert_index_tuples(result, slot, estate) ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL)
 #endif
 
+/* Send without waiting; flush: the receiver learns of it at once. Before 15 it always does. */
+#if PG_VERSION_NUM >= 150000
+#define jj_shm_mq_sendv(queue, parts, n, flush) shm_mq_sendv(queue, parts, n, true, flush)
+#else
+#define jj_shm_mq_sendv(queue, parts, n, flush) ((void) (flush), shm_mq_sendv(queue, parts, n, true))
+#endif
+
+/* The transaction that begins now may last as long as it likes. */
+#if PG_VERSION_NUM >= 170000
+#define jj_no_transaction_timeout() SetConfigOption("transaction_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE)
+#else
+#define jj_no_transaction_timeout() ((void) 0)
+#endif
+
+/* After a change of a row type's attribute. */
+#if PG_VERSION_NUM >= 180000
+#define jj_attribute_changed(desc, i) populate_compact_attribute(desc, i)
+#else
+#define jj_attribute_changed(desc, i) ((void) 0)
+#endif
+
 /* A timeout that fires again and again; on 14 its handler calls jj_timeout_again. */
 #if PG_VERSION_NUM >= 150000
 #define jj_enable_timeout_every(id, ms) enable_timeout_every(id, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms), ms)

@@ -135,6 +135,12 @@ jj_extraction_target(jj_extraction *x, Oid relid)
 	jj_call_target(x->call, x->sources, relid);
 }
 
+void
+jj_extraction_report(jj_extraction *x, void (*report) (int64 bytes))
+{
+	jj_call_report(x->call, report);
+}
+
 uint64
 jj_extraction_packets(const jj_extraction *x)
 {

@@ -12,6 +12,7 @@
 #include "pg/insert.h"
 #include "pg/ledger.h"
 #include "pg/provenance.h"
+#include "pg/row_reader.h"
 
 #include "access/xact.h"
 #include "common/hashfn.h"
@@ -40,8 +41,8 @@ typedef struct attempt
 	int64		committed;		/* flows */
 	int64		limit;			/* flows of this part, 0 = no limit */
 
-	/* extraction */
-	jj_extraction *extraction;
+	jj_row_reader *reader;
+	jj_shape	shape;			/* of the tuples, if it gives any */
 	jj_writer  *writer;
 	int64		skipped;		/* flows left out, as committed before */
 	int64		given;			/* in this part */
@@ -53,22 +54,25 @@ typedef struct attempt
 
 /* ---- rows */
 
-static const jj_row *
-next_flow(attempt *a)
+/* Whether there may be another row in this part, before which those that are in the table have been left out. */
+static bool
+begin_row(attempt *a)
 {
-	const jj_row *row;
+	if (a->limit > 0 && a->given >= a->limit)
+		return false;
+	for (; a->skipped < a->committed; a->skipped++)
+		if (!jj_row_reader_skip(a->reader))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("capture \"%s\" gives " INT64_FORMAT " flows, but " INT64_FORMAT " are in the table", a->source.label, a->skipped, a->committed)));
+	return true;
+}
 
-	while ((row = jj_extraction_row(a->extraction)) == NULL)
-	{
-		if (!jj_extraction_step(a->extraction))
-		{
-			a->ended = true;
-			return NULL;
-		}
-		if (a->in->order.check != NULL)
-			a->in->order.check();
-	}
-	return row;
+static void
+count_row(attempt *a, bool have)
+{
+	a->given += have;
+	a->ended = !have;
 }
 
 static const jj_row *
@@ -77,16 +81,24 @@ next_row(jj_row_source *rows)
 	attempt    *a = (attempt *) rows;
 	const jj_row *row;
 
-	if (a->limit > 0 && a->given >= a->limit)
+	if (!begin_row(a))
 		return NULL;
-	for (; a->skipped < a->committed; a->skipped++)
-		if (next_flow(a) == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("capture \"%s\" gives " INT64_FORMAT " flows, but " INT64_FORMAT " are in the table", a->source.label, a->skipped, a->committed)));
-	row = next_flow(a);
-	a->given += row != NULL;
+	row = jj_row_reader_next(a->reader);
+	count_row(a, row != NULL);
 	return row;
+}
+
+static HeapTuple
+next_tuple(jj_row_source *rows)
+{
+	attempt    *a = (attempt *) rows;
+	HeapTuple	tuple;
+
+	if (!begin_row(a))
+		return NULL;
+	tuple = jj_row_reader_tuple(a->reader);
+	count_row(a, tuple != NULL);
+	return tuple;
 }
 
 /* ---- errors that don't end the transaction */
@@ -251,12 +263,35 @@ refuse_changed(attempt *a)
 			 errmsg("capture \"%s\" was written to while it was read", a->source.label)));
 }
 
-/* The target, and for the first part what reads and writes. */
+/* What reads: another one if the table is no longer of the form that its tuples have. */
+static void
+prepare_reader(attempt *a, const jj_target *target)
+{
+	const jj_ingest *in = a->in;
+	jj_call_options options = in->order.options;
+	jj_shape	shape;
+	const bool	shaped = jj_writer_shape(target, &shape);
+
+	if (a->reader != NULL)
+	{
+		if (!jj_row_reader_gives_tuples(a->reader) || (shaped && memcmp(&shape, &a->shape, sizeof(shape)) == 0))
+			return;
+		jj_row_reader_end(a->reader);
+		a->reader = NULL;
+		a->skipped = 0;
+	}
+	if (shaped)
+		a->shape = shape;
+	jj_target_limit(target, &options.engine);
+	a->reader = jj_row_reader_begin(&a->source, a->file, in->order.filter, &options, in->order.target, shaped ? &a->shape : NULL, in->run, in->order.check);
+	a->rows.shape = jj_row_reader_gives_tuples(a->reader) ? &a->shape : NULL;
+}
+
+/* The target, and what reads and writes. */
 static void
 prepare_part(attempt *a)
 {
 	const jj_ingest *in = a->in;
-	jj_call_options options = in->order.options;
 	jj_target  *target;
 
 	a->fatal = true;
@@ -268,12 +303,9 @@ prepare_part(attempt *a)
 				 errmsg("table %s has been dropped", in->target_name)));
 	target = jj_target_open(in->order.target);
 	a->fatal = false;
-	if (a->extraction != NULL)
-		return;
-	jj_target_limit(target, &options.engine);
-	a->writer = jj_writer_begin(target);
-	a->extraction = jj_extraction_begin(list_make1(&a->source), in->order.filter, &options, false);
-	jj_extraction_target(a->extraction, in->order.target);
+	if (a->writer == NULL)
+		a->writer = jj_writer_begin(target);
+	prepare_reader(a, target);
 }
 
 static void
@@ -298,7 +330,11 @@ write_part(attempt *a)
 		refuse_changed(a);
 	jj_ledger_part(a->id, a->given, a->part_rows);
 	if (a->ended)
-		jj_ledger_done(a->id, jj_extraction_packets(a->extraction), jj_extraction_skipped(a->extraction), jj_extraction_warnings(a->extraction));
+	{
+		const jj_reading_totals t = jj_row_reader_totals(a->reader);
+
+		jj_ledger_done(a->id, t.packets, t.skipped, t.warnings);
+	}
 }
 
 /* ---- outcomes */
@@ -339,7 +375,7 @@ ingest_parts(attempt *a)
 		a->in->rows += (uint64) a->part_rows;
 		a->in->order.commit();
 	}
-	jj_extraction_end(a->extraction);
+	jj_row_reader_end(a->reader);
 	return JJ_INGESTED;
 }
 
@@ -424,6 +460,7 @@ jj_ingest_file(jj_ingest *in, const jj_source *source)
 	CHECK_FOR_INTERRUPTS();
 	a = palloc0(sizeof(attempt));
 	a->rows.next = next_row;
+	a->rows.next_tuple = next_tuple;
 	a->in = in;
 	a->source = *source;
 	a->key.path = source->label;

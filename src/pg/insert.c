@@ -135,6 +135,8 @@ jj_writer_write(jj_writer *w, jj_row_source *source, int64 run)
 
 	if (write_bulk(w, source, run, &rows))
 		return rows;
+	if (source->shape != NULL)
+		elog(ERROR, "rows of a shape can't be inserted into %s", w->target.name);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	waiting = source;

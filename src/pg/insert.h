@@ -21,6 +21,15 @@
 #include "pg/pg.h"
 #include "pg/target.h"
 
+/* The form of a plain table's rows, all bytes of it set: equal ones are equal in memory. */
+typedef struct jj_shape
+{
+	int			natts;
+	int			run;			/* attribute that gets the run's number, from 0; -1 = none */
+	int			column[JJ_FEATURES];	/* attribute of a column, from 0; -1 = none */
+	char		storage[MaxTupleAttributeNumber];	/* of each attribute */
+} jj_shape;
+
 /* Put it first into a struct of your own. */
 typedef struct jj_row_source
 {
@@ -30,6 +39,10 @@ typedef struct jj_row_source
 	 * context. It may raise errors, which end the INSERT.
 	 */
 	const jj_row *(*next) (struct jj_row_source *source);
+
+	/* If tuples of this shape, run's number included, come more easily than rows: next_tuple gives them, palloc'd, and next is not called. Or NULL. */
+	const jj_shape *shape;
+	HeapTuple	(*next_tuple) (struct jj_row_source *source);
 } jj_row_source;
 
 typedef struct jj_writer jj_writer;
@@ -53,6 +66,16 @@ extern jj_writer *jj_writer_begin(const jj_target *target);
 extern uint64 jj_writer_write(jj_writer *writer, jj_row_source *source, int64 run);
 
 extern void jj_writer_end(jj_writer *writer);
+
+/*
+ * The shape of the rows that jj_writer_write would write straight into the
+ * table, as it is now; false if it would execute an INSERT. As long as the table
+ * is locked and the user's rights stay, this doesn't change.
+ */
+extern bool jj_writer_shape(const jj_target *target, jj_shape *shape);
+
+/* The row type of a shape, palloc'd, and the plan of its rows. Needs a transaction. */
+extern jj_row_plan *jj_shape_plan(const jj_shape *shape);
 
 /* ---- between insert.c, bulk.c and insert_scan.c */
 

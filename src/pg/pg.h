@@ -110,6 +110,7 @@ typedef struct jj_call
 	int64		bytes_before;	/* size of the sources read so far */
 	List	   *warnings;		/* of the sources closed so far: char *, in the server's encoding */
 	bool		reports_progress;
+	void		(*report) (int64 bytes);	/* instead, or NULL */
 	MemoryContextCallback callback;
 } jj_call;
 
@@ -129,8 +130,17 @@ extern uint32 jj_call_next(jj_call *call, jj_frame *frames, uint32 max);
 /* Go back to the beginning of the open source, whatever has become of its path. */
 extern void jj_call_rewind(jj_call *call);
 
+/*
+ * Show bytes to be read in pg_stat_progress_copy, as of a table or InvalidOid,
+ * unless another command of this backend shows there: then false.
+ */
+extern bool jj_progress_begin(int64 bytes, Oid relid);
+
 /* Show progress as that of a table. */
 extern void jj_call_target(jj_call *call, List *sources, Oid relid);
+
+/* Don't show progress, but call this with the bytes read so far, whenever some have been. */
+extern void jj_call_report(jj_call *call, void (*report) (int64 bytes));
 
 /* Close the source. Its warnings are kept, and raised if loud. */
 extern void jj_call_close(jj_call *call, bool loud);
@@ -199,8 +209,9 @@ extern void jj_extraction_count(jj_extraction *x);
 
 extern const jj_counters *jj_extraction_counters(const jj_extraction *x);
 
-/* Show progress as that of a table. */
+/* Show progress as that of a table; or give it to a function, as jj_call_report does. */
 extern void jj_extraction_target(jj_extraction *x, Oid relid);
+extern void jj_extraction_report(jj_extraction *x, void (*report) (int64 bytes));
 
 /* Of the sources read so far: packet records; how many gave no flow, by reason, as a jsonb object; warnings, as char *. */
 extern uint64 jj_extraction_packets(const jj_extraction *x);

@@ -17,7 +17,9 @@ my $seed = srand;
 note "random seed $seed";
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
-$node->append_conf('postgresql.conf', "restart_after_crash = on\nshared_preload_libraries = 'joyfuljay'\njoyfuljay.databases = 'postgres'\n");
+$node->append_conf('postgresql.conf', "restart_after_crash = on\nshared_preload_libraries = 'joyfuljay'\njoyfuljay.databases = 'postgres'\n"
+	# each capture has a worker that reads it
+	. "min_parallel_table_scan_size = 0\n");
 $node->start;
 
 my $dir = PostgreSQL::Test::Utils::tempdir;

@@ -9,7 +9,7 @@ use Exporter 'import';
 use IPC::Run;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(session send_sql wait_for finish repeat_capture make_holdable hold release wait_until_held checksum);
+our @EXPORT = qw(session send_sql wait_for finish repeat_capture make_holdable make_holdable_by_check hold release wait_until_held checksum);
 
 # A psql that runs while we go on; its backend's process is {pid}.
 sub session
@@ -87,6 +87,25 @@ sub make_holdable
 			RETURN NEW;
 		END \$\$;
 		CREATE TRIGGER hold_row BEFORE INSERT ON $table FOR EACH ROW EXECUTE FUNCTION hold_row();
+	});
+	return;
+}
+
+# The same without a trigger, so that the table stays a plain one.
+sub make_holdable_by_check
+{
+	my ($node, $table) = @_;
+	$node->safe_psql('postgres', qq{
+		CREATE SEQUENCE IF NOT EXISTS row_number;
+		CREATE TABLE IF NOT EXISTS held (number bigint);
+		CREATE OR REPLACE FUNCTION hold_check() RETURNS boolean LANGUAGE plpgsql AS \$\$
+		BEGIN
+			IF nextval('row_number') IN (SELECT number FROM held) THEN
+				PERFORM pg_advisory_xact_lock(77);
+			END IF;
+			RETURN true;
+		END \$\$;
+		ALTER TABLE $table ADD CONSTRAINT hold_row CHECK (hold_check());
 	});
 	return;
 }

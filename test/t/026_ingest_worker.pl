@@ -1,0 +1,202 @@
+# jj_ingest with a worker that reads: the same rows, ledger and messages as
+# without, whatever happens to one of the two processes or to the table.
+use strict;
+use warnings;
+
+use File::Copy;
+use JJTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $captures = $ENV{JJ_CAPTURES} or plan skip_all => 'JJ_CAPTURES is not set';
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+# captures of any size are read by a worker, unless a call says otherwise
+$node->append_conf('postgresql.conf', "min_parallel_table_scan_size = 0\n");
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION joyfuljay');
+
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my $without = 'SET max_parallel_workers_per_gather = 0';
+my $with = 'SET max_parallel_workers_per_gather = 2';
+
+sub sql
+{
+	return $node->safe_psql('postgres', $_[0]);
+}
+
+sub readers
+{
+	return sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'joyfuljay reader'");
+}
+
+sub no_reader_left
+{
+	return $node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'joyfuljay reader')");
+}
+
+# What a call says, without what differs by the table's name.
+sub messages
+{
+	my ($statements, $table) = @_;
+	my ($out, $err);
+	$node->psql('postgres', $statements, stdout => \$out, stderr => \$err);
+	$err =~ s/psql:<stdin>:\d+: //g;
+	$err =~ s/\b\Q$table\E\b/NAME/g;
+	return $err;
+}
+
+sub in_order
+{
+	return sql("SELECT md5(string_agg(capture || ' ' || first_frame, ',' ORDER BY ctid)) FROM $_[0]");
+}
+
+# ---- the same, of all kinds of captures and tables
+
+mkdir "$dir/all" or die $!;
+copy($_, "$dir/all") or die "$_: $!" for glob "$captures/*.pcap $captures/*.pcapng";
+open my $broken, '>:raw', "$dir/all/broken.pcap" or die $!;
+print $broken substr(slurp_file("$captures/vpn.pcap"), 0, 2000), 'x' x 100;
+close $broken;
+open my $none, '>', "$dir/all/none.pcap" or die $!;
+print $none "no capture\n";
+close $none;
+
+my %made = (
+	plain => "SELECT jj_create_table('NAME')",
+	partitioned => "SELECT jj_create_table('NAME', '{JJ-CORE, tls}', partition_by => 'day')",
+	trigger => "SELECT jj_create_table('NAME', '{JJ-CORE, dns}'); CREATE TRIGGER t BEFORE INSERT ON NAME FOR EACH ROW EXECUTE FUNCTION same_row()",
+	dropped => "SELECT jj_create_table('NAME', '{JJ-CORE, ssh}'); ALTER TABLE NAME DROP COLUMN dst_port",
+);
+sql('CREATE FUNCTION same_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$');
+for my $kind (sort keys %made)
+{
+	my %said;
+	for my $how ('without', 'with')
+	{
+		my $table = "${kind}_$how";
+		(my $make = $made{$kind}) =~ s/\bNAME\b/$table/g;
+		sql($make);
+		my $rows = $kind eq 'plain' ? 0 : 7;
+		$said{$how} = messages(($how eq 'with' ? $with : $without) . "; CALL jj_ingest('$dir/all', '$table', commit_rows => $rows)", $table);
+	}
+	is($said{with}, $said{without}, "$kind: the same messages");
+	is(checksum($node, "${kind}_with"), checksum($node, "${kind}_without"), "$kind: the same rows");
+	is(in_order("${kind}_with"), in_order("${kind}_without"), "$kind: in the same order") if $kind ne 'partitioned';
+	is(sql(qq{SELECT count(*) FROM (
+			(SELECT path, status, flows, rows, parts, packets, skipped, warnings, error FROM joyfuljay.ingest WHERE target = '${kind}_with'::regclass)
+			EXCEPT
+			(SELECT path, status, flows, rows, parts, packets, skipped, warnings, error FROM joyfuljay.ingest WHERE target = '${kind}_without'::regclass)) x}),
+		0, "$kind: the same ledger");
+}
+like(messages("$with; SELECT jj_create_table('said', '{JJ-CORE}'); CALL jj_ingest('$dir/all', 'said')", 'said'), qr/WARNING:.*none\.pcap/, 'what is no capture is said');
+for my $how ('without', 'with')
+{
+	sql("SELECT jj_create_table('anonymous_$how', '{JJ-CORE}')");
+	# of the session alone
+	messages("LOAD 'joyfuljay'; SET joyfuljay.anonymization_key = 'correct horse battery staple'; "
+			. ($how eq 'with' ? $with : $without) . "; CALL jj_ingest('$captures/vpn.pcap', 'anonymous_$how', options => '{\"anonymize_ips\": true}')", 'x');
+}
+is(checksum($node, 'anonymous_with'), checksum($node, 'anonymous_without'), 'the same pseudonyms');
+isnt((split / /, checksum($node, 'anonymous_with'))[0], 0, 'of some rows');
+
+# ---- a capture with more rows than the queue holds, so that both processes are at work
+
+my $big = repeat_capture("$captures/many_udp.pcap", "$dir/big.pcap", 20, 120);
+sql("SELECT jj_create_table('undisturbed', '{JJ-CORE}')");
+sql("$without; CALL jj_ingest('$big', 'undisturbed')");
+my $right = checksum($node, 'undisturbed');
+
+# A table with a row that is held up: of tuples made by the worker, or of rows.
+sub held_ingest
+{
+	my ($table, $kind, $row, $call) = @_;
+	sql("DROP TABLE IF EXISTS $table; SELECT jj_create_table('$table', '{JJ-CORE}')");
+	$kind eq 'tuples' ? make_holdable_by_check($node, $table) : make_holdable($node, $table);
+	my $holder = hold($node, $row);
+	my $s = session($node);
+	send_sql($s, "$call;\nSELECT 'the end';\n");
+	ok(wait_until_held($node, $s->{pid}), "$table: ingest is held up at row $row") or diag(${ $s->{err} });
+	is(readers(), 1, "$table: while a worker reads");
+	return ($s, $holder);
+}
+
+for my $kind ('tuples', 'rows')
+{
+	my ($s, $holder) = held_ingest($kind, $kind, 250, "CALL jj_ingest('$big', '$kind', commit_rows => 100)");
+	is(sql("SELECT relid::regclass, bytes_total, bytes_processed > 0 FROM pg_stat_progress_copy"), "$kind|" . (-s $big) . '|t', "$kind: progress is the backend's");
+	rename $big, "$big.away" or die $!;
+	release($node, $holder);
+	ok(wait_for($s, qr/the end/), "$kind: the call ends");
+	finish($s);
+	rename "$big.away", $big or die $!;
+	is(checksum($node, $kind), $right, "$kind: all rows, though the file got another name");
+	ok(no_reader_left(), "$kind: no worker is left");
+
+	# the worker is terminated
+	my $table = "${kind}_terminated";
+	($s, $holder) = held_ingest($table, $kind, 250, "CALL jj_ingest('$big', '$table', commit_rows => 100)");
+	sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'joyfuljay reader'");
+	ok(no_reader_left(), "$table: the worker is gone");
+	release($node, $holder);
+	ok(wait_for($s, qr/the end/), "$table: the call ends");
+	finish($s);
+	like(${ $s->{err} }, qr/terminating background worker|the process that reads a capture has ended/, "$table: with an error");
+	like(sql("SELECT status, flows = rows, flows < 6000 FROM joyfuljay.ingest WHERE target = '$table'::regclass"), qr/^error\|t\|t$/, "$table: which the ledger has");
+	messages("CALL jj_ingest('$big', '$table')", $table);
+	is(checksum($node, $table), $right, "$table: the next call goes on");
+
+	# the backend is cancelled
+	$table = "${kind}_cancelled";
+	($s, $holder) = held_ingest($table, $kind, 250, "CALL jj_ingest('$big', '$table', commit_rows => 100)");
+	sql("SELECT pg_cancel_backend($s->{pid})");
+	ok(wait_for($s, qr/canceling/, 'err'), "$table: cancelled");
+	ok(no_reader_left(), "$table: no worker is left");
+	release($node, $holder);
+	finish($s);
+	messages("CALL jj_ingest('$big', '$table')", $table);
+	is(checksum($node, $table), $right, "$table: the next call goes on");
+
+	# the backend is terminated
+	$table = "${kind}_lost";
+	($s, $holder) = held_ingest($table, $kind, 250, "CALL jj_ingest('$big', '$table')");
+	sql("SELECT pg_terminate_backend($s->{pid})");
+	wait_for($s, qr/terminating|closed/, 'err');
+	ok(no_reader_left(), "$table: the worker ends with its backend");
+	release($node, $holder);
+	finish($s);
+	messages("CALL jj_ingest('$big', '$table')", $table);
+	is(checksum($node, $table), $right, "$table: the next call begins again");
+}
+
+# ---- a table that changes between two parts
+
+for my $change ("ALTER TABLE changed ADD COLUMN note text DEFAULT 'new'", 'CREATE TRIGGER t BEFORE INSERT ON changed FOR EACH ROW EXECUTE FUNCTION same_row()',
+	'ALTER TABLE changed ALTER COLUMN capture SET STORAGE PLAIN', 'DROP TRIGGER hold_row ON changed')
+{
+	my $kind = $change =~ /DROP/ ? 'rows' : 'tuples';
+	my ($s, $holder) = held_ingest('changed', $kind, 250, "CALL jj_ingest('$big', 'changed', commit_rows => 200)");
+	my $changer = session($node);
+	send_sql($changer, "$change;\nSELECT 'changed';\n");
+	ok($node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $changer->{pid} AND NOT granted)"), "$change waits for the part");
+	release($node, $holder);
+	ok(wait_for($changer, qr/changed/), 'and is done between two parts');
+	ok(wait_for($s, qr/the end/), 'the call ends');
+	finish($_) for $s, $changer;
+	is(sql('SELECT count(*), count(DISTINCT (capture, first_frame)) FROM changed'), sql('SELECT count(*), count(*) FROM undisturbed'), 'each row once');
+	is(sql('SELECT sum(total_bytes), sum(duration) FROM changed'), sql('SELECT sum(total_bytes), sum(duration) FROM undisturbed'), 'with its values');
+	is(sql("SELECT count(*) FROM changed WHERE note = 'new'"), sql('SELECT count(*) FROM changed'), 'and the default') if $change =~ /note/;
+	ok(no_reader_left(), 'no worker is left');
+}
+
+# ---- no worker is to be had
+
+sql("ALTER SYSTEM SET max_parallel_workers = 0; SELECT pg_reload_conf()");
+$node->poll_query_until('postgres', "SELECT current_setting('max_parallel_workers') = '0'") or die;
+sql("SELECT jj_create_table('alone', '{JJ-CORE}')");
+sql("CALL jj_ingest('$big', 'alone')");
+is(checksum($node, 'alone'), $right, 'the backend reads by itself');
+
+$node->stop;
+done_testing();
