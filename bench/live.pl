@@ -3,9 +3,10 @@
 #     live.pl SEND RUN [+ RUN ...]
 #
 # SEND is the program jj-send. A run is: worker or sensor, options of the
-# capture as JSON without spaces, seconds, arguments of jj-send. It prints what
-# was sent, captured and dropped, and the anonymous memory of the processes
-# that capture, at a quarter of the time and at the end.
+# capture as JSON without spaces, seconds, arguments of jj-send; with --senders N
+# so many of them share the rate, since one takes a processor for itself. It
+# prints what was sent, captured and dropped, and the anonymous memory of the
+# processes that capture, at each tenth of the time.
 use strict;
 use warnings;
 
@@ -49,7 +50,23 @@ sub numbers
 	return split / /, $text;
 }
 
-diag sprintf '%-6s %9s %9s %7s %9s %8s %8s %8s %6s %7s %7s  %s', qw(by sent packets/s Mbit/s captured kernel iface rows lost kB-1/4 kB-end sender);
+# The arguments of each sender.
+sub senders
+{
+	my @arguments = @_;
+	my $n = 1;
+	for my $i (reverse 0 .. $#arguments - 1)
+	{
+		(undef, $n) = splice @arguments, $i, 2 if $arguments[$i] eq '--senders';
+	}
+	for my $i (1 .. $#arguments)
+	{
+		$arguments[$i] /= $n if $arguments[ $i - 1 ] =~ /^--(pps|mbps)$/;
+	}
+	return ([@arguments]) x $n;
+}
+
+diag sprintf '%-6s %9s %9s %7s %9s %8s %8s %8s %6s  %s', qw(by sent packets/s Mbit/s captured kernel iface rows lost sender);
 for my $run (split / \+ /, join ' ', @ARGV)
 {
 	my ($isolation, $options, $seconds, @arguments) = split ' ', $run;
@@ -58,14 +75,28 @@ for my $run (split / \+ /, join ' ', @ARGV)
 	$node->safe_psql('postgres', qq[SELECT jj_capture_start('bench', 'jja', 'flows', options => '{"isolation": "$isolation"}'::jsonb || '$options')]);
 	state_of($node, 'bench', 'running');
 	my $pid = value_of($node, 'bench', 'pid');
-	open my $f, '-|', $send, '-i', 'jjb', '--seconds', $seconds, @arguments or die "$send: $!";
-	usleep(250_000 * $seconds);
-	my $early = resident($pid);
-	usleep(700_000 * $seconds);
-	my $late = resident($pid);
-	my $line = join '', <$f>;
-	close $f;
-	my ($sent, $bytes, $took) = $line =~ /sent (\d+) packets, (\d+) bytes in ([\d.]+) s/ or die $line;
+	my @from;
+	for my $one (senders(@arguments))
+	{
+		open my $f, '-|', $send, '-i', 'jjb', '--seconds', $seconds, @$one or die "$send: $!";
+		push @from, $f;
+	}
+	my @memory;
+	for (1 .. 10)
+	{
+		usleep(97_000 * $seconds);
+		push @memory, resident($pid);
+	}
+	my ($sent, $bytes, $took) = (0, 0, 0);
+	for my $f (@from)
+	{
+		my $line = join '', <$f>;
+		close $f;
+		my @one = $line =~ /sent (\d+) packets, (\d+) bytes in ([\d.]+) s/ or die $line;
+		$sent += $one[0];
+		$bytes += $one[1];
+		$took = $one[2] if $one[2] > $took;
+	}
 
 	# until nothing more comes
 	my ($packets, $kernel, $interface, $rows, $lost);
@@ -78,9 +109,10 @@ for my $run (split / \+ /, join ' ', @ARGV)
 	}
 	$node->safe_psql('postgres', q{SELECT jj_capture_stop('bench')});
 	($packets, $kernel, $interface, $rows, $lost) = numbers();
-	diag sprintf '%-6s %9d %9.0f %7.0f %9d %8d %8d %8d %6d %7d %7d  %s%s', $isolation, $sent, $sent / $took, $bytes * 8 / $took / 1e6,
-		$packets, $kernel, $interface, $rows, $lost, $early, $late, join(' ', @arguments),
+	diag sprintf '%-6s %9d %9.0f %7.0f %9d %8d %8d %8d %6d  %s%s', $isolation, $sent, $sent / $took, $bytes * 8 / $took / 1e6,
+		$packets, $kernel, $interface, $rows, $lost, join(' ', @arguments),
 		$packets + $kernel + $interface == $sent ? '' : '   NOT ACCOUNTED FOR: ' . ($sent - $packets - $kernel - $interface);
+	diag 'memory, kB: ' . join ' ', @memory;
 }
 $node->stop;
 ok(1, 'done');

@@ -15,8 +15,8 @@ if [ $# -eq 0 ]; then
 	"$build/jj-generate" --out "$mixed" --packets 200000 --flows 2000 >/dev/null
 	chmod 644 "$mixed"
 	for by in worker sensor; do
-		for rate in 100000 200000 300000 400000 500000; do
-			set -- "$@" $by '{}' 5 --size 64 --flows 1000 --pps $rate +
+		for rate in 100000 200000 300000 400000 500000 600000; do
+			set -- "$@" $by '{}' 5 --size 64 --flows 1000 --pps $rate --senders 2 +
 		done
 		set -- "$@" $by '{}' 5 --read "$mixed" --mbps 1000 + $by '{}' 5 --read "$mixed" --mbps 2000 +
 	done
