@@ -514,6 +514,7 @@ jj_ingest_begin(const jj_ingest_order *order)
 {
 	jj_ingest  *in = palloc0(sizeof(jj_ingest));
 	jj_target  *target;
+	jj_call_options filter_only;
 
 	if (order->options.keep_flows)
 		ereport(ERROR,
@@ -527,8 +528,10 @@ jj_ingest_begin(const jj_ingest_order *order)
 	/* which columns are computed is no matter of rows, but of the table */
 	jj_target_limit(target, &in->order.options.engine);
 	in->settings = settings_of(order);
-	/* the filter's errors */
-	jj_extraction_end(jj_extraction_begin(NIL, order->filter, &in->order.options, false));
+	/* the filter's errors; what a capture's columns give rise to is said of each capture */
+	filter_only = in->order.options;
+	memset(&filter_only.engine.features, 0, sizeof(filter_only.engine.features));
+	jj_extraction_end(jj_extraction_begin(NIL, order->filter, &filter_only, false));
 	in->file_context = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay capture", ALLOCSET_DEFAULT_SIZES);
 	return in;
 }
