@@ -12,6 +12,11 @@ my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION joyfuljay');
+if ($node->safe_psql('postgres', "SELECT value FROM jj_status() WHERE name = 'graph module'") eq 'not installed')
+{
+	$node->stop;
+	plan skip_all => 'the graph module is not installed';
+}
 my $dir = PostgreSQL::Test::Utils::tempdir;
 
 # Flows as a capture of raw IP: [source, destination] numbers of hosts, one datagram each.
