@@ -22,6 +22,8 @@ static void
 commit(void)
 {
 	SPI_commit();
+	/* from 15 on it has done that */
+	SPI_start_transaction();
 }
 
 /* The order that the arguments give, in the current memory context. */

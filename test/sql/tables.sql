@@ -60,7 +60,7 @@ SELECT part, lower_bound AT TIME ZONE 'UTC' AS lower, upper_bound AT TIME ZONE '
 RESET timezone;
 -- a generated column, and a time that no partition has
 SELECT jj_create_table('mine', '{capture}', 'day');
-ALTER TABLE mine ADD COLUMN ports text GENERATED ALWAYS AS (src_port || '-' || dst_port) STORED;
+ALTER TABLE mine ADD COLUMN ports text GENERATED ALWAYS AS (src_port::text || '-' || dst_port::text) STORED;
 INSERT INTO mine (start_time, src_port, dst_port) VALUES ('2024-05-05 05:05Z', 1, 2), ('infinity', 3, 4);
 SELECT * FROM jj_ensure_partitions('mine', '0', NULL, '2024-05-05');
 SELECT tableoid::regclass, start_time, ports FROM mine ORDER BY 2;
