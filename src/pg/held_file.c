@@ -75,56 +75,117 @@ jj_held_file_open(const jj_source *source)
 	return f;
 }
 
-/* Add the bytes of the source, decompressed, to the digest. False: libcrypto failed. */
-static bool
-digest_input(EVP_MD_CTX *context, jj_input *in, const jj_source *source)
-{
-	jj_error	error = {0};
+/* ---- content */
 
-	for (;;)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (jj_input_need(in, 1, &error) != JJ_OK)
-			jj_raise(&error, source);
-		if (in->end == in->pos)
-			return true;
-		if (EVP_DigestUpdate(context, in->data + in->pos, in->end - in->pos) != 1)
-			return false;
-		in->pos = in->end;
-	}
+struct jj_digest
+{
+	EVP_MD_CTX *context;
+	jj_input	in;
+	MemoryContextCallback callback;
+};
+
+static void
+release_digest(void *arg)
+{
+	jj_digest  *d = arg;
+
+	jj_input_close(&d->in);
+	EVP_MD_CTX_free(d->context);
 }
 
-void
-jj_held_file_digest(const jj_held_file *f, const jj_source *source, uint8 digest[JJ_SHA256])
+/* Its content from the beginning, decompressed. */
+static void
+open_input(const jj_held_file *f, const jj_source *source, jj_input *in)
 {
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	const jj_allocator allocator = jj_context_allocator(CurrentMemoryContext);
-	jj_input	in = {0};
 	jj_error	error = {0};
-	unsigned	size = 0;
-	bool		good = false;
 
 	if (lseek(f->fd, 0, SEEK_SET) < 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not seek in capture \"%s\": %m", source->label)));
-	PG_TRY();
-	{
-		if (jj_input_open(&in, f->fd, NULL, 0, &allocator, &error) != JJ_OK)
-			jj_raise(&error, source);
-		good = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 && digest_input(context, &in, source)
-			&& EVP_DigestFinal_ex(context, digest, &size) == 1 && size == JJ_SHA256;
-	}
-	PG_FINALLY();
-	{
-		jj_input_close(&in);
-		EVP_MD_CTX_free(context);
-	}
-	PG_END_TRY();
-	if (!good)
+	if (jj_input_open(in, f->fd, NULL, 0, &allocator, &error) != JJ_OK)
+		jj_raise(&error, source);
+}
+
+jj_digest *
+jj_digest_begin(const jj_held_file *f, const jj_source *source)
+{
+	jj_digest  *d = palloc0(sizeof(jj_digest));
+
+	d->callback.func = release_digest;
+	d->callback.arg = d;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &d->callback);
+	open_input(f, source, &d->in);
+	d->context = EVP_MD_CTX_new();
+	if (d->context == NULL || EVP_DigestInit_ex(d->context, EVP_sha256(), NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not compute the SHA-256 of capture \"%s\"", source->label)));
+				 errmsg("could not compute a SHA-256")));
+	return d;
+}
+
+jj_code
+jj_digest_step(jj_digest *d, bool *more, jj_error *err)
+{
+	jj_code		code = jj_input_need(&d->in, 1, err);
+
+	if (code != JJ_OK)
+		return code;
+	*more = d->in.end > d->in.pos;
+	if (*more && EVP_DigestUpdate(d->context, d->in.data + d->in.pos, d->in.end - d->in.pos) != 1)
+		return jj_fail(err, JJ_ERR_LIBRARY, "could not compute a SHA-256");
+	d->in.pos = d->in.end;
+	return JJ_OK;
+}
+
+jj_code
+jj_digest_end(jj_digest *d, uint8 digest[JJ_SHA256], jj_error *err)
+{
+	unsigned	size = 0;
+
+	if (EVP_DigestFinal_ex(d->context, digest, &size) != 1 || size != JJ_SHA256)
+		return jj_fail(err, JJ_ERR_LIBRARY, "could not compute a SHA-256");
+	return JJ_OK;
+}
+
+void
+jj_held_file_digest(const jj_held_file *f, const jj_source *source, uint8 digest[JJ_SHA256])
+{
+	const MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay digest", ALLOCSET_DEFAULT_SIZES);
+	const MemoryContext old = MemoryContextSwitchTo(memory);
+	const off_t at = lseek(f->fd, 0, SEEK_CUR);
+	jj_digest  *d = jj_digest_begin(f, source);
+	jj_error	error = {0};
+	bool		more = true;
+
+	while (more)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (jj_digest_step(d, &more, &error) != JJ_OK)
+			jj_raise(&error, source);
+	}
+	if (jj_digest_end(d, digest, &error) != JJ_OK)
+		jj_raise(&error, source);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(memory);
+	/* whoever reads the file goes on where he was */
+	if (at < 0 || lseek(f->fd, at, SEEK_SET) < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not seek in capture \"%s\": %m", source->label)));
+}
+
+bool
+jj_held_file_compressed(const jj_held_file *f, const jj_source *source)
+{
+	jj_input	in = {0};
+	bool		compressed;
+
+	open_input(f, source, &in);
+	compressed = in.compression != JJ_PLAIN;
+	jj_input_close(&in);
+	return compressed;
 }
 
 bool

@@ -7,6 +7,12 @@
  * date: whatever happens, the entry says which flows are in the table. The order
  * of flows does not change, so one that goes on leaves out as many as there are.
  * Session locks on path and content keep others from the same capture.
+ *
+ * Where a worker reads, and no entry has the path or a file of that size, the
+ * digest is computed beside the first part: that part is written, but not
+ * committed, before it is known which content it is. If it turns out to be one of
+ * the ledger or of another session, the part is rolled back, and all begins
+ * anew with the digest.
  */
 #include "pg/ingest.h"
 #include "pg/insert.h"
@@ -37,6 +43,9 @@ typedef struct attempt
 	jj_held_file *file;
 	jj_ledger_key key;
 	uint8		digest[JJ_SHA256];
+	bool		digest_known;
+	bool		claimed;		/* the lock of the content is held by claim_content */
+	bool		known;			/* claim_content has found that the content is not this attempt's alone */
 	int64		id;				/* entry of the ledger, 0: none yet */
 	int64		committed;		/* flows */
 	int64		limit;			/* flows of this part, 0 = no limit */
@@ -166,16 +175,37 @@ content_hash(const attempt *a)
 	return hash_bytes_extended(a->digest, JJ_SHA256, 0);
 }
 
-/* Do something with a lock, unless another session has it. */
-static jj_outcome
-with_lock(attempt *a, uint16 kind, uint64 hash, jj_outcome (*what) (attempt *a))
+static LOCKTAG
+lock_tag(const attempt *a, uint16 kind, uint64 hash)
 {
-	volatile jj_outcome outcome = JJ_BUSY;
 	LOCKTAG		tag;
 
 	hash = hash_combine64(hash, hash_bytes_uint32_extended(a->key.target, 0));
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, kind);
-	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	return tag;
+}
+
+/* False: another session has it. */
+static bool
+lock(const LOCKTAG *tag)
+{
+	return LockAcquire(tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+static void
+unlock(const LOCKTAG *tag)
+{
+	(void) LockRelease(tag, ExclusiveLock, true);
+}
+
+/* Do something with a lock, unless another session has it. */
+static jj_outcome
+with_lock(attempt *a, uint16 kind, uint64 hash, jj_outcome (*what) (attempt *a))
+{
+	const LOCKTAG tag = lock_tag(a, kind, hash);
+	volatile jj_outcome outcome = JJ_BUSY;
+
+	if (!lock(&tag))
 	{
 		ereport(NOTICE,
 				(errmsg("capture \"%s\" is being ingested by another session", a->source.label)));
@@ -188,7 +218,7 @@ with_lock(attempt *a, uint16 kind, uint64 hash, jj_outcome (*what) (attempt *a))
 	}
 	PG_FINALLY();
 	{
-		(void) LockRelease(&tag, ExclusiveLock, true);
+		unlock(&tag);
 	}
 	PG_END_TRY();
 	return outcome;
@@ -226,6 +256,7 @@ static void
 digest_file(attempt *a)
 {
 	jj_held_file_digest(a->file, &a->source, a->digest);
+	a->digest_known = true;
 }
 
 static void
@@ -283,7 +314,8 @@ prepare_reader(attempt *a, const jj_target *target)
 	if (shaped)
 		a->shape = shape;
 	jj_target_limit(target, &options.engine);
-	a->reader = jj_row_reader_begin(&a->source, a->file, in->order.filter, &options, in->order.target, shaped ? &a->shape : NULL, in->run, in->order.check);
+	a->reader = jj_row_reader_begin(&a->source, a->file, in->order.filter, &options, in->order.target, shaped ? &a->shape : NULL, in->run,
+									!a->digest_known, in->order.check);
 	a->rows.shape = jj_row_reader_gives_tuples(a->reader) ? &a->shape : NULL;
 }
 
@@ -319,6 +351,42 @@ check_deferred_constraints(void)
 }
 
 static void
+release_content(attempt *a)
+{
+	const LOCKTAG tag = lock_tag(a, LOCK_OF_CONTENT, content_hash(a));
+
+	if (a->claimed)
+		unlock(&tag);
+	a->claimed = false;
+}
+
+/* With the first part written: its content, locked and entered. An error, so that this subtransaction is undone, if the content is known. */
+static void
+claim_content(attempt *a)
+{
+	LOCKTAG		tag;
+
+	if (jj_row_reader_digest(a->reader, a->digest))
+		a->digest_known = true;
+	else
+		digest_file(a);
+	if (jj_held_file_written(a->file, &a->source))
+		refuse_changed(a);
+	tag = lock_tag(a, LOCK_OF_CONTENT, content_hash(a));
+	a->claimed = lock(&tag);
+	/* each query sees what the last holder of the lock has committed: this is READ COMMITTED */
+	if (!a->claimed || jj_ledger_content(&a->key, a->digest).id != 0)
+	{
+		release_content(a);
+		a->known = true;
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("content of capture \"%s\" is not new", a->source.label)));
+	}
+	jj_ledger_set_content(a->id, a->digest);
+}
+
+static void
 write_part(attempt *a)
 {
 	prepare_part(a);
@@ -326,7 +394,9 @@ write_part(attempt *a)
 	a->part_rows = (int64) jj_writer_write(a->writer, &a->rows, a->in->run);
 	/* what would fail at commit fails here, where it can be put into the ledger */
 	check_deferred_constraints();
-	if (jj_held_file_written(a->file, &a->source))
+	if (!a->digest_known)
+		claim_content(a);
+	else if (jj_held_file_written(a->file, &a->source))
 		refuse_changed(a);
 	jj_ledger_part(a->id, a->given, a->part_rows);
 	if (a->ended)
@@ -360,7 +430,7 @@ failed(attempt *a, ErrorData *error)
 	return changed ? JJ_CHANGED : JJ_FAILED;
 }
 
-/* With the content locked and an entry of its own. */
+/* With an entry of its own, and the content locked if its digest is known. */
 static jj_outcome
 ingest_parts(attempt *a)
 {
@@ -368,6 +438,8 @@ ingest_parts(attempt *a)
 	{
 		ErrorData  *error = try(a, write_part);
 
+		if (error != NULL && a->known)
+			return JJ_KNOWN;
 		if (error != NULL)
 			return failed(a, error);
 		a->committed += a->given;
@@ -429,6 +501,58 @@ ingest_content(attempt *a)
 	return ingest_parts(a);
 }
 
+/* With the digest. */
+static jj_outcome
+ingest_digested(attempt *a)
+{
+	return with_lock(a, LOCK_OF_CONTENT, content_hash(a), ingest_content);
+}
+
+static void
+make_entry_without_digest(attempt *a)
+{
+	a->id = jj_ledger_begin(&a->key, 0, a->in->run, &a->file->identity, NULL);
+}
+
+/* A content that seems to be new, its digest computed beside the first part. */
+static jj_outcome
+ingest_undigested(attempt *a)
+{
+	volatile jj_outcome outcome = JJ_FAILED;
+	ErrorData  *error;
+
+	(void) run_number(a->in);
+	error = try(a, make_entry_without_digest);
+	if (error != NULL)
+		return failed(a, error);
+	a->in->order.commit();
+	PG_TRY();
+	{
+		outcome = ingest_parts(a);
+	}
+	PG_FINALLY();
+	{
+		release_content(a);
+	}
+	PG_END_TRY();
+	if (!a->known)
+		return outcome;
+	a->known = false;
+	jj_row_reader_end(a->reader);
+	a->reader = NULL;
+	a->ended = false;
+	jj_ledger_withdraw(a->id);
+	a->id = 0;
+	return ingest_digested(a);
+}
+
+static bool
+seems_new(const attempt *a)
+{
+	return jj_row_reader_wants_worker(&a->source) && !IsolationUsesXactSnapshot()
+		&& !jj_held_file_compressed(a->file, &a->source) && !jj_ledger_may_know(&a->key, &a->file->identity);
+}
+
 /* With the path locked. */
 static jj_outcome
 ingest_path(attempt *a)
@@ -442,12 +566,14 @@ ingest_path(attempt *a)
 		a->in->order.commit();
 		return JJ_KNOWN;
 	}
+	if (seems_new(a))
+		return ingest_undigested(a);
 	error = try(a, digest_file);
 	if (error == NULL && jj_held_file_written(a->file, &a->source))
 		error = try(a, refuse_changed);
 	if (error != NULL)
 		return failed(a, error);
-	return with_lock(a, LOCK_OF_CONTENT, content_hash(a), ingest_content);
+	return ingest_digested(a);
 }
 
 jj_outcome

@@ -73,6 +73,15 @@ jj_ledger_knows(const jj_ledger_key *key, const jj_file_identity *identity)
 				 " AND status IN ('done', 'duplicate') AND size = $5 AND modified = $6 AND changed = $7 AND inode = $8 LIMIT 1", &p, 0, NULL);
 }
 
+bool
+jj_ledger_may_know(const jj_ledger_key *key, const jj_file_identity *identity)
+{
+	const parameters p = parameters_of(key, identity, NULL);
+
+	return query("SELECT ingest FROM joyfuljay.ingest WHERE " SAME_PATH " AND sha256 IS NOT NULL "
+				 "UNION ALL SELECT ingest FROM joyfuljay.ingest WHERE target = $2 AND size = $5 AND sha256 IS NOT NULL LIMIT 1", &p, 0, NULL);
+}
+
 jj_ledger_entry
 jj_ledger_content(const jj_ledger_key *key, const uint8 *digest)
 {
@@ -157,6 +166,24 @@ jj_ledger_part(int64 id, int64 flows, int64 rows)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("entry " INT64_FORMAT " of joyfuljay.ingest has been removed", id)));
+}
+
+void
+jj_ledger_set_content(int64 id, const uint8 digest[JJ_SHA256])
+{
+	const Oid	types[] = {INT8OID, BYTEAOID};
+	const Datum values[] = {Int64GetDatum(id), jj_bytea_datum(digest, JJ_SHA256)};
+
+	(void) jj_owner_query("UPDATE joyfuljay.ingest SET sha256 = $2 WHERE ingest = $1", lengthof(types), types, values, NULL, 0, NULL);
+}
+
+void
+jj_ledger_withdraw(int64 id)
+{
+	const Oid	types[] = {INT8OID};
+	const Datum values[] = {Int64GetDatum(id)};
+
+	(void) jj_owner_query("DELETE FROM joyfuljay.ingest WHERE ingest = $1", lengthof(types), types, values, NULL, 0, NULL);
 }
 
 static Datum

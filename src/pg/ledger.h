@@ -28,6 +28,9 @@ typedef struct jj_ledger_entry
 /* Whether this very file, unchanged, is done with (status done or duplicate). */
 extern bool jj_ledger_knows(const jj_ledger_key *key, const jj_file_identity *identity);
 
+/* False: for certain no entry has the content of this file, which is not compressed, unless one of a file that is; and none is of its path. */
+extern bool jj_ledger_may_know(const jj_ledger_key *key, const jj_file_identity *identity);
+
 /* The entry of this content, whatever its path; digests are JJ_SHA256 bytes. */
 extern jj_ledger_entry jj_ledger_content(const jj_ledger_key *key, const uint8 *digest);
 
@@ -43,6 +46,12 @@ extern int64 jj_ledger_earlier_flows(const jj_ledger_key *key, const uint8 *dige
  * may be NULL. Returns its number.
  */
 extern int64 jj_ledger_begin(const jj_ledger_key *key, int64 id, int64 run, const jj_file_identity *identity, const uint8 *digest);
+
+/* The content of an entry that was begun without a digest. */
+extern void jj_ledger_set_content(int64 id, const uint8 digest[JJ_SHA256]);
+
+/* Remove an entry without flows. */
+extern void jj_ledger_withdraw(int64 id);
 
 /* A part of so many flows, which made so many rows, goes to the table in this transaction. An error if the entry was removed meanwhile. */
 extern void jj_ledger_part(int64 id, int64 flows, int64 rows);

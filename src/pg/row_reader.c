@@ -28,6 +28,7 @@ struct jj_row_reader
 	MemoryContext context;
 	MemoryContextCallback callback;
 	dsm_segment *segment;		/* NULL: none, or no longer */
+	BackgroundWorkerHandle *handle;
 	shm_mq_handle *queue;
 	bool		tuples;			/* what it gives */
 	bool		shows_progress;
@@ -48,8 +49,8 @@ detach(void *arg)
 
 /* ---- start of a worker */
 
-static bool
-wants_worker(const jj_source *source)
+bool
+jj_row_reader_wants_worker(const jj_source *source)
 {
 	return IsUnderPostmaster && max_parallel_workers_per_gather > 0 && max_parallel_workers > 0
 		&& source->size / BLCKSZ >= min_parallel_table_scan_size;
@@ -96,6 +97,8 @@ make_shared(jj_row_reader *r, const jj_source *source, const jj_held_file *file,
 	put_text(shared, &shared->name, source->name, &used);
 	put_text(shared, &shared->filter, filter, &used);
 	shared->queue = queue;
+	shared->reader = MyProc;
+	pg_atomic_init_u32(&shared->digest_state, JJ_DIGEST_AWAITED);
 	return shared;
 }
 
@@ -118,6 +121,15 @@ register_worker(const jj_row_reader *r)
 	return RegisterDynamicBackgroundWorker(&w, &handle) ? handle : NULL;
 }
 
+static void
+wait_for_worker(const jj_row_reader *r)
+{
+	if (r->check != NULL)
+		r->check();
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, WAIT_MS, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+}
+
 /* The next message from the worker, NULL if it is gone. */
 static const char *
 receive(jj_row_reader *r, Size *size)
@@ -136,10 +148,7 @@ receive(jj_row_reader *r, Size *size)
 			case SHM_MQ_WOULD_BLOCK:
 				break;
 		}
-		if (r->check != NULL)
-			r->check();
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, WAIT_MS, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
+		wait_for_worker(r);
 	}
 }
 
@@ -148,15 +157,14 @@ static bool
 start_worker(jj_row_reader *r, jj_reading *shared)
 {
 	shm_mq	   *queue = shm_mq_create((char *) shared + shared->queue, QUEUE_SIZE);
-	BackgroundWorkerHandle *handle;
 	const char *message = NULL;
 	Size		size;
 
 	shm_mq_set_receiver(queue, MyProc);
-	handle = register_worker(r);
-	if (handle != NULL)
+	r->handle = register_worker(r);
+	if (r->handle != NULL)
 	{
-		r->queue = shm_mq_attach(queue, r->segment, handle);
+		r->queue = shm_mq_attach(queue, r->segment, r->handle);
 		message = receive(r, &size);
 	}
 	if (message != NULL && size == 1 && message[0] == JJ_READING_BEGUN)
@@ -174,7 +182,7 @@ show_progress(jj_row_reader *r, const jj_source *source, const jj_call_options *
 
 jj_row_reader *
 jj_row_reader_begin(jj_source *source, const jj_held_file *file, const char *filter, const jj_call_options *options, Oid target,
-					const jj_shape *shape, int64 run, void (*check) (void))
+					const jj_shape *shape, int64 run, bool digest, void (*check) (void))
 {
 	jj_row_reader *r = palloc0(sizeof(jj_row_reader));
 	const jj_allocator allocator = jj_context_allocator(CurrentMemoryContext);
@@ -184,7 +192,7 @@ jj_row_reader_begin(jj_source *source, const jj_held_file *file, const char *fil
 	r->callback.func = detach;
 	r->callback.arg = r;
 	MemoryContextRegisterResetCallback(r->context, &r->callback);
-	if (wants_worker(source))
+	if (jj_row_reader_wants_worker(source))
 	{
 		jj_reading *shared = make_shared(r, source, file, filter);
 
@@ -196,6 +204,7 @@ jj_row_reader_begin(jj_source *source, const jj_held_file *file, const char *fil
 			if (shape != NULL)
 				shared->shape = *shape;
 			shared->run = run;
+			shared->digests = digest;
 		}
 		if (shared != NULL && start_worker(r, shared))
 		{
@@ -423,6 +432,35 @@ bool
 jj_row_reader_gives_tuples(const jj_row_reader *r)
 {
 	return r->extraction == NULL && r->tuples;
+}
+
+bool
+jj_row_reader_digest(jj_row_reader *r, uint8 digest[JJ_SHA256])
+{
+	jj_reading *shared;
+
+	if (r->segment == NULL)
+		return false;
+	shared = dsm_segment_address(r->segment);
+	while (shared->digests)
+	{
+		pid_t		pid;
+		/* before the state, or it might have been set by one that has ended since */
+		const bool	ended = GetBackgroundWorkerPid(r->handle, &pid) != BGWH_STARTED;
+		const uint32 state = pg_atomic_read_u32(&shared->digest_state);
+
+		CHECK_FOR_INTERRUPTS();
+		if (state == JJ_DIGEST_DONE)
+		{
+			pg_read_barrier();
+			memcpy(digest, shared->digest, JJ_SHA256);
+			return true;
+		}
+		if (state == JJ_DIGEST_NONE || ended)
+			return false;
+		wait_for_worker(r);
+	}
+	return false;
 }
 
 jj_reading_totals

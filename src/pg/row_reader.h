@@ -15,19 +15,25 @@
 #include "pg/held_file.h"
 #include "pg/insert.h"
 
+#include "port/atomics.h"
+#include "storage/proc.h"
+
 typedef struct jj_row_reader jj_row_reader;
+
+/* Whether a worker would read this capture, if there is one. */
+extern bool jj_row_reader_wants_worker(const jj_source *source);
 
 /*
  * Begin with a capture that is held open as source->fd; it, source and filter
  * (NULL for none) stay the caller's. Progress is shown as that of a table. check
  * is called again and again while the caller waits for rows, may raise an error,
  * and can be NULL. With a shape (NULL = none) a worker makes tuples, with the run's
- * number in them. Lives in the current memory context until jj_row_reader_end;
+ * number in them. With digest it computes that of the content, while it would wait. Lives in the current memory context until jj_row_reader_end;
  * if that is not called, as after an error, until the context ends. Errors: the
  * filter's, of which the next flow may tell.
  */
 extern jj_row_reader *jj_row_reader_begin(jj_source *source, const jj_held_file *file, const char *filter, const jj_call_options *options, Oid target,
-										  const jj_shape *shape, int64 run, void (*check) (void));
+										  const jj_shape *shape, int64 run, bool digest, void (*check) (void));
 
 /* Whether flows come as tuples of the shape: by jj_row_reader_tuple, otherwise by jj_row_reader_next. */
 extern bool jj_row_reader_gives_tuples(const jj_row_reader *r);
@@ -44,6 +50,12 @@ extern HeapTuple jj_row_reader_tuple(jj_row_reader *r);
 
 /* Leave out the next flow; false behind the last. Errors as above. */
 extern bool jj_row_reader_skip(jj_row_reader *r);
+
+/*
+ * The digest of the content, for which this waits; rows may be taken or not. False:
+ * there is none, as it was not asked for, no worker reads, or something is wrong.
+ */
+extern bool jj_row_reader_digest(jj_row_reader *r, uint8 digest[JJ_SHA256]);
 
 /* Of a capture read to its end: as jj_extraction_packets, jj_extraction_skipped, jj_extraction_warnings have it; valid until jj_row_reader_end. */
 typedef struct jj_reading_totals
@@ -75,7 +87,15 @@ typedef struct jj_reading
 	Size		name;
 	Size		filter;
 	Size		queue;
+	bool		digests;		/* whether the digest of the content is wanted */
+	PGPROC	   *reader;			/* whose latch is set when it is there */
+	pg_atomic_uint32 digest_state;
+	uint8		digest[JJ_SHA256];	/* with JJ_DIGEST_DONE */
 } jj_reading;
+
+#define JJ_DIGEST_AWAITED 0
+#define JJ_DIGEST_DONE 1
+#define JJ_DIGEST_NONE 2		/* something was wrong */
 
 /* First byte of a message to the reading process; besides there are those of errors and notices, as the protocol of clients has them. */
 #define JJ_READING_BEGUN 'b'	/* nothing else: the file is the right one */

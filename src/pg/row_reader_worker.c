@@ -23,6 +23,40 @@ extern PGDLLEXPORT void jj_row_reader_main(Datum arg);
 static shm_mq_handle *queue;
 static int64 shown;				/* progress */
 
+/* The digest that is asked for, of a descriptor of its own; NULL: none, or no longer. */
+static struct
+{
+	jj_digest  *digest;
+	jj_reading *to;
+} hashing;
+
+static void
+put_digest(uint32 state)
+{
+	hashing.digest = NULL;
+	pg_write_barrier();
+	pg_atomic_write_u32(&hashing.to->digest_state, state);
+	SetLatch(&hashing.to->reader->procLatch);
+}
+
+/* Another block of the digest, whether there was something to do. Raises nothing and looks at no interrupts: it may be within a message. */
+static bool
+hash_block(void)
+{
+	jj_error	error = {0};
+	bool		more = true;
+
+	if (hashing.digest == NULL)
+		return false;
+	/* what is wrong the other process will find out */
+	if (jj_digest_step(hashing.digest, &more, &error) != JJ_OK
+		|| (!more && jj_digest_end(hashing.digest, hashing.to->digest, &error) != JJ_OK))
+		put_digest(JJ_DIGEST_NONE);
+	else if (!more)
+		put_digest(JJ_DIGEST_DONE);
+	return true;
+}
+
 /* A message; the end of this process if nobody wants it any more, or it shall end: then the message is not whole, and no other can follow. */
 static void
 send_message(shm_mq_iovec *parts, int n, bool flush)
@@ -41,6 +75,9 @@ send_message(shm_mq_iovec *parts, int n, bool flush)
 			proc_exit(0);
 		if (ProcDiePending)
 			proc_exit(1);
+		/* the time of waiting */
+		if (hash_block())
+			continue;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, 0, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
@@ -133,6 +170,19 @@ is_same_file(const jj_held_file *file, const jj_reading *shared)
 	return file->identity.size == shared->size && file->identity.inode == shared->inode && file->modified_ns == shared->modified_ns;
 }
 
+/* False: there is another file by now. */
+static bool
+begin_digest(jj_reading *shared, const jj_source *source)
+{
+	const jj_held_file *file = jj_held_file_open(source);
+
+	if (!is_same_file(file, shared))
+		return false;
+	hashing.to = shared;
+	hashing.digest = jj_digest_begin(file, source);
+	return true;
+}
+
 /* All flows that have ended. */
 static void
 send_flows(jj_extraction *x, const jj_reading *shared, jj_row_plan *plan, MemoryContext memory)
@@ -156,7 +206,7 @@ send_flows(jj_extraction *x, const jj_reading *shared, jj_row_plan *plan, Memory
 }
 
 static void
-read_capture(const jj_reading *shared)
+read_capture(jj_reading *shared)
 {
 	const MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "joyfuljay tuple", ALLOCSET_DEFAULT_SIZES);
 	jj_row_plan *plan = NULL;
@@ -171,7 +221,7 @@ read_capture(const jj_reading *shared)
 	const jj_held_file *file = jj_held_file_open(&source);
 	jj_extraction *x;
 
-	if (!is_same_file(file, shared))
+	if (!is_same_file(file, shared) || (shared->digests && !begin_digest(shared, &source)))
 		return;
 	source.fd = &file->fd;
 	send_message(&part, 1, true);
@@ -186,6 +236,8 @@ read_capture(const jj_reading *shared)
 		send_flows(x, shared, plan, memory);
 	while (jj_extraction_step(x));
 	send_done(x);
+	while (hash_block())
+		CHECK_FOR_INTERRUPTS();
 	jj_extraction_end(x);
 }
 

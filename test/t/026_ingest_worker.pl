@@ -3,7 +3,9 @@
 use strict;
 use warnings;
 
+use Digest::SHA;
 use File::Copy;
+use IO::Compress::Gzip qw(gzip $GzipError);
 use JJTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -108,6 +110,12 @@ sql("SELECT jj_create_table('undisturbed', '{JJ-CORE}')");
 sql("$without; CALL jj_ingest('$big', 'undisturbed')");
 my $right = checksum($node, 'undisturbed');
 
+# Rows of a table, whichever file they are from.
+sub content
+{
+	return sql("SELECT count(*) || ' ' || sum(hashtextextended((to_jsonb(t) - '{run, capture, flow_id}'::text[])::text, 0)::numeric) FROM $_[0] t");
+}
+
 # A table with a row that is held up: of tuples made by the worker, or of rows.
 sub held_ingest
 {
@@ -189,6 +197,53 @@ for my $change ("ALTER TABLE changed ADD COLUMN note text DEFAULT 'new'", 'CREAT
 	is(sql("SELECT count(*) FROM changed WHERE note = 'new'"), sql('SELECT count(*) FROM changed'), 'and the default') if $change =~ /note/;
 	ok(no_reader_left(), 'no worker is left');
 }
+
+# ---- the digest, which the worker computes while rows are written
+
+my $copy = "$dir/copy.pcap";
+copy($big, $copy) or die $!;
+is(sql("SELECT count(DISTINCT sha256), count(*) > 3 FROM joyfuljay.ingest WHERE path = '$big' AND status = 'done'"), '1|t', 'the same with and without a worker');
+is(sql("SELECT encode(sha256, 'hex') FROM joyfuljay.ingest WHERE target = 'undisturbed'::regclass"), Digest::SHA->new(256)->addfile($big, 'b')->hexdigest, 'and right');
+
+for my $kind ('tuples', 'rows')
+{
+	# another session is faster with the same content
+	my $table = "${kind}_twice";
+	my ($s, $holder) = held_ingest($table, $kind, 50, "CALL jj_ingest('$big', '$table')");
+	is(sql("SELECT status, sha256 IS NULL FROM joyfuljay.ingest WHERE target = '$table'::regclass"), 'running|t', "$table: rows are written before the content is known");
+	like(messages("CALL jj_ingest('$copy', '$table')", $table), qr/captures ingested: 1,/, "$table: by then another session ingests it");
+	release($node, $holder);
+	ok(wait_for($s, qr/the end/), "$table: the call ends");
+	finish($s);
+	like(${ $s->{err} }, qr/captures ingested: 0, rows: 0, .*: 1$/m, "$table: without an error");
+	is(content($table), content('undisturbed'), "$table: each row once");
+	is(sql("SELECT string_agg(status || ' ' || rows, ', ' ORDER BY path = '$big') FROM joyfuljay.ingest WHERE target = '$table'::regclass"), 'done 8000, duplicate 0', "$table: the ledger says so");
+	is(sql("SELECT count(*) FROM joyfuljay.ingest i JOIN joyfuljay.ingest f ON f.ingest = i.duplicate_of WHERE i.path = '$big' AND f.path = '$copy' AND i.target = '$table'::regclass"),
+		1, "$table: and of which entry");
+
+	# another session is at it
+	$table = "${kind}_busy";
+	($s, $holder) = held_ingest($table, $kind, 50, "CALL jj_ingest('$big', '$table')");
+	sql('INSERT INTO held VALUES (250)');
+	my $other = session($node);
+	send_sql($other, "CALL jj_ingest('$copy', '$table', commit_rows => 100);\nSELECT 'the end';\n");
+	ok(wait_until_held($node, $other->{pid}), "$table: the other session has committed a part");
+	release($node, $holder);
+	ok(wait_for($s, qr/the end/), "$table: the call ends");
+	ok(wait_for($other, qr/the end/), "$table: the other one, too");
+	finish($_) for $s, $other;
+	like(${ $s->{err} }, qr/is being ingested by another session/, "$table: and says why it did nothing");
+	is(content($table), content('undisturbed'), "$table: each row once");
+	is(sql("SELECT string_agg(path || ' ' || status || ' ' || rows, ', ') FROM joyfuljay.ingest WHERE target = '$table'::regclass"), "$copy done 8000", "$table: no entry is left");
+}
+
+# the content is there, compressed, which the size doesn't tell
+gzip($big => "$dir/big.pcap.gz") or die $GzipError;
+sql("SELECT jj_create_table('compressed', '{JJ-CORE}')");
+like(messages("CALL jj_ingest('$dir/big.pcap.gz', 'compressed')", 'compressed'), qr/captures ingested: 1,/, 'a compressed capture');
+like(messages("CALL jj_ingest('$big', 'compressed', commit_rows => 100)", 'compressed'), qr/captures ingested: 0, rows: 0, .*: 1$/m, 'its content uncompressed');
+is(content('compressed'), content('undisturbed'), 'each row once');
+is(sql("SELECT string_agg(status, ' ' ORDER BY ingest), bool_and(sha256 IS NOT NULL) FROM joyfuljay.ingest WHERE target = 'compressed'::regclass"), 'done duplicate|t', 'and an entry for each');
 
 # ---- no worker is to be had
 
