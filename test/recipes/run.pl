@@ -9,6 +9,7 @@
 #     sql          psql runs it, in a session of its own
 #     sql error    and it must fail
 #     python       the Python of JJ_RECIPES_PYTHON runs it; skipped without one
+#     sql behind python    needs what a block of Python did; skipped with that
 #     sh           the shell
 #     conf         lines of postgresql.conf; in force from the next block on
 # A block without a language behind one of these is what that printed; "..." in a
@@ -226,12 +227,12 @@ else
 			ok(1, $what);
 			undef $last;
 		}
-		elsif ($kind eq 'python' && $python eq '')
+		elsif (($kind eq 'python' || $kind =~ / behind python$/) && $python eq '')
 		{
 			skip($what, 'no Python with the packages of test/recipes/requirements.txt');
 			undef $last;
 		}
-		elsif ($kind =~ /^(sql|python|sh)( error)?$/)
+		elsif ($kind =~ /^(sql|python|sh)( error)?(?: behind python)?$/)
 		{
 			my ($output, $good) = run_block($1, $text);
 			ok($good != defined $2, $what, $output);
