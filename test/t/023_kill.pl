@@ -57,6 +57,24 @@ sub wait_for_server
 	return 0;
 }
 
+sub starts
+{
+	my $log = slurp_file($node->logfile);
+	return scalar(() = $log =~ /database system is ready to accept connections/g);
+}
+
+# The postmaster takes a moment to notice that a process of its has been killed, and takes connections until then.
+sub wait_for_restart
+{
+	my ($before) = @_;
+	for (1 .. 600)
+	{
+		return if starts() > $before;
+		usleep(50_000);
+	}
+	die 'the server does not start again';
+}
+
 my @children;
 
 sub children_of
@@ -117,11 +135,13 @@ sub interrupt_call
 {
 	my ($whom) = @_;
 	my $s = session($node);
+	my $before = starts();
 	send_sql($s, "CALL jj_ingest('$dir/in', '$table', commit_rows => 400);\n");
 	pause();
 	my $killed = $whom eq 'backend' ? kill('KILL', $s->{pid}) : kill_postmaster($s->{pid});
 	finish($s);
 	start_again() if $whom eq 'postmaster';
+	wait_for_restart($before) if $killed;
 	return $killed;
 }
 
@@ -130,7 +150,11 @@ sub interrupt_watch
 	sql("SELECT jj_watch_start('$dir/in', '$table', settle => '0', commit_rows => 400, name => 'in')");
 	pause();
 	my $pid = sql("SELECT pid FROM jj_watch_status WHERE name = 'in'");
-	return $pid ne '' ? kill('KILL', $pid) : 1;
+	my $before = starts();
+	return 1 if $pid eq '';
+	my $killed = kill('KILL', $pid);
+	wait_for_restart($before) if $killed;
+	return $killed;
 }
 
 sub all_done
