@@ -33,7 +33,7 @@ ENGINE_LIBS := $(shell pkg-config --libs $(LIBS_PC) 2>/dev/null)
 
 # the graph module, a shared library of its own: igraph is under the GPL, and only some columns need it
 GRAPH_SRCS = src/analysis/igraph/measure.c src/analysis/igraph/module.c
-HAS_IGRAPH := $(shell pkg-config --exists 'igraph >= 0.10' 'igraph < 0.11' 2>/dev/null && echo yes)
+HAS_IGRAPH := $(shell pkg-config --exists 'igraph >= 0.10' 'igraph < 2' 2>/dev/null && echo yes)
 IGRAPH_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags igraph 2>/dev/null))
 IGRAPH_LIBS := $(shell pkg-config --libs igraph 2>/dev/null)
 

@@ -107,12 +107,12 @@ igraph_candidate()
 
 no_igraph()
 {
-	echo "setup.sh: igraph 0.10 is missing; columns that need it will be errors"
+	echo "setup.sh: igraph 0.10 or 1 is missing; columns that need it will be errors"
 }
 
 if [ -z "$missing" ]; then
 	case $(igraph_candidate) in
-		0.10.* | "")
+		0.10.* | 1.* | "")
 			if ! command -v apt-get >/dev/null || { [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; }; then
 				no_igraph
 				exit 0
@@ -194,7 +194,7 @@ esac
 
 if [ -n "$optional" ]; then
 	case $(igraph_candidate) in
-		0.10.*) packages="$packages $optional" ;;
+		0.10.* | 1.*) packages="$packages $optional" ;;
 		*) no_igraph ;;
 	esac
 fi

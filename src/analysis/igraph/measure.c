@@ -18,11 +18,45 @@
 #include <stdio.h>
 #include <string.h>
 
-#if IGRAPH_VERSION_MAJOR != 0 || IGRAPH_VERSION_MINOR < 10
-#error "igraph 0.10 is needed"
+#if IGRAPH_VERSION_MAJOR > 1 || (IGRAPH_VERSION_MAJOR == 0 && IGRAPH_VERSION_MINOR < 10)
+#error "igraph 0.10 or 1 is needed"
 #endif
 
 #define SEED 42
+
+/* ---- what differs between igraph 0.10 and 1 */
+
+#if IGRAPH_VERSION_MAJOR == 0
+typedef igraph_rng_t default_rng;
+#define betweenness(graph, to) igraph_betweenness(graph, to, igraph_vss_all(), IGRAPH_DIRECTED, NULL)
+
+static default_rng
+get_default_rng(void)
+{
+	return *igraph_rng_default();
+}
+
+static void
+set_default_rng(default_rng rng)
+{
+	igraph_rng_set_default(&rng);
+}
+#else
+typedef igraph_rng_t *default_rng;
+#define betweenness(graph, to) igraph_betweenness(graph, NULL, to, igraph_vss_all(), IGRAPH_DIRECTED, false)
+
+static default_rng
+get_default_rng(void)
+{
+	return igraph_rng_default();
+}
+
+static void
+set_default_rng(default_rng rng)
+{
+	(void) igraph_rng_set_default(rng);
+}
+#endif
 
 /* The call that is running; igraph's handlers have no argument for it. */
 static struct
@@ -92,15 +126,14 @@ on_warning(const char *reason, const char *file, int line)
 	(void) line;
 }
 
-static igraph_error_t
-on_interruption(void *data)
+static void
+look_for_interruption(void)
 {
 	const jj_graph_measures *m = call.measures;
 	bool		over = call.rounds > 0 && --call.rounds == 0;
 
-	(void) data;
 	if (!over && (m->stop == NULL || !m->stop(m->stop_arg)))
-		return IGRAPH_SUCCESS;
+		return;
 	IGRAPH_FINALLY_FREE();
 	if (over)
 		note(JJ_ERR_LIMIT, "communities were not found within the rounds allowed");
@@ -108,6 +141,23 @@ on_interruption(void *data)
 		note(JJ_ERR_STOPPED, "stopped");
 	longjmp(call.out, 1);
 }
+
+#if IGRAPH_VERSION_MAJOR == 0
+static igraph_error_t
+on_interruption(void *data)
+{
+	(void) data;
+	look_for_interruption();
+	return IGRAPH_SUCCESS;
+}
+#else
+static igraph_bool_t
+on_interruption(void)
+{
+	look_for_interruption();
+	return false;
+}
+#endif
 
 /* ---- measures; errors jump out of these, and igraph releases what is on its stack */
 
@@ -136,7 +186,7 @@ measure_betweenness(const igraph_t *graph, uint32_t nodes, double *to)
 
 	igraph_vector_init(&result, nodes);
 	IGRAPH_FINALLY(igraph_vector_destroy, &result);
-	igraph_betweenness(graph, &result, igraph_vss_all(), IGRAPH_DIRECTED, NULL);
+	betweenness(graph, &result);
 	memcpy(to, VECTOR(result), sizeof(double) * nodes);
 	igraph_vector_destroy(&result);
 	IGRAPH_FINALLY_CLEAN(1);
@@ -173,7 +223,7 @@ measure_communities(const igraph_t *graph, const jj_graph *g, uint32_t *to)
 	igraph_rng_init(&rng, &igraph_rngtype_mt19937);
 	IGRAPH_FINALLY(igraph_rng_destroy, &rng);
 	igraph_rng_seed(&rng, SEED);
-	igraph_rng_set_default(&rng);
+	(void) igraph_rng_set_default(&rng);
 	/* it asks whether to stop once a round */
 	call.rounds = call.measures->max_rounds > 0 ? call.measures->max_rounds + 1 : 0;
 	igraph_community_multilevel(graph, &weights, 1.0, &membership, NULL, NULL);
@@ -219,7 +269,7 @@ jj_graph_measure(const jj_graph *g, const jj_graph_measures *m, jj_error *err)
 	igraph_fatal_handler_t *old_fatal;
 	igraph_warning_handler_t *old_warning;
 	igraph_interruption_handler_t *old_interruption;
-	igraph_rng_t old_rng;
+	default_rng old_rng;
 
 	if (call.broken)
 		note(JJ_ERR_LIBRARY, "igraph failed before in this process");
@@ -231,13 +281,13 @@ jj_graph_measure(const jj_graph *g, const jj_graph_measures *m, jj_error *err)
 		old_fatal = igraph_set_fatal_handler(on_fatal);
 		old_warning = igraph_set_warning_handler(on_warning);
 		old_interruption = igraph_set_interruption_handler(on_interruption);
-		old_rng = *igraph_rng_default();
+		old_rng = get_default_rng();
 		if (setjmp(call.out) == 0)
 		{
 			measure(g, m);
 			call.error.code = JJ_OK;
 		}
-		igraph_rng_set_default(&old_rng);
+		set_default_rng(old_rng);
 		igraph_set_interruption_handler(old_interruption);
 		igraph_set_warning_handler(old_warning);
 		igraph_set_fatal_handler(old_fatal);
