@@ -107,7 +107,7 @@ igraph_candidate()
 
 no_igraph()
 {
-	echo "setup.sh: igraph 0.10 or 1 is missing; columns that need it will be errors"
+	echo "setup.sh: igraph 0.10 or 1 is missing; columns that need it will be NULL"
 }
 
 if [ -z "$missing" ]; then

@@ -95,7 +95,7 @@ jj_graph_load(const jj_feature_set *features, bool loud)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("the betweenness, clustering and community columns are NULL: the graph module is not installed"),
 				 errdetail("There is no file \"%s\".", module_path()),
-				 errhint("Install igraph 0.10 (libigraph-dev) and run make install again, or leave these columns out: option \"features\" or setting \"joyfuljay.features\" = '-connection'.")));
+				 errhint("Install igraph 0.10 or 1 (libigraph-dev) and run make install again, or leave these columns out: option \"features\" or setting \"joyfuljay.features\" = '-connection'.")));
 }
 
 /* An error that came up while igraph was working, to be raised when it has returned. */
