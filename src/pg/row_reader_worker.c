@@ -17,6 +17,7 @@
 #include "utils/snapmgr.h"
 
 #define PROGRESS_BYTES (1 << 20)	/* between two messages */
+#define LOOK_EVERY 64			/* blocks of the digest, until it is looked whether anybody waits for it */
 
 extern PGDLLEXPORT void jj_row_reader_main(Datum arg);
 
@@ -117,20 +118,38 @@ send_tuple(HeapTuple tuple)
 
 /* Also what finds out, while there are no rows, that nobody waits for them. */
 static void
-send_progress(int64 bytes)
+show_progress(void)
 {
 	jj_reading_progress p;
 	shm_mq_iovec part = {(const char *) &p, sizeof(p)};
 
-	if (shown > 0 && bytes - shown < PROGRESS_BYTES)
-		return;
 	if (!PostmasterIsAlive())
 		proc_exit(1);
-	shown = bytes;
 	memset(&p, 0, sizeof(p));
 	p.kind = JJ_READING_PROGRESS;
-	p.bytes = bytes;
+	p.bytes = shown;
 	send_message(&part, 1, false);
+}
+
+static void
+send_progress(int64 bytes)
+{
+	if (shown > 0 && bytes - shown < PROGRESS_BYTES)
+		return;
+	shown = bytes;
+	show_progress();
+}
+
+/* What is left of the digest behind the last flow. */
+static void
+finish_digest(void)
+{
+	for (int n = 1; hash_block(); n++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (n % LOOK_EVERY == 0)
+			show_progress();
+	}
 }
 
 static void
@@ -236,8 +255,7 @@ read_capture(jj_reading *shared)
 		send_flows(x, shared, plan, memory);
 	while (jj_extraction_step(x));
 	send_done(x);
-	while (hash_block())
-		CHECK_FOR_INTERRUPTS();
+	finish_digest();
 	jj_extraction_end(x);
 }
 

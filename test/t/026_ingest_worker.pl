@@ -245,6 +245,27 @@ like(messages("CALL jj_ingest('$big', 'compressed', commit_rows => 100)", 'compr
 is(content('compressed'), content('undisturbed'), 'each row once');
 is(sql("SELECT string_agg(status, ' ' ORDER BY ingest), bool_and(sha256 IS NOT NULL) FROM joyfuljay.ingest WHERE target = 'compressed'::regclass"), 'done duplicate|t', 'and an entry for each');
 
+# a damaged capture with a tail that takes hours to read: nobody waits for its digest any more
+my $endless = "$dir/endless.pcap";
+open my $tail, '>:raw', $endless or die $!;
+print $tail slurp_file("$captures/vpn.pcap"), "\xff" x 64;
+close $tail;
+SKIP:
+{
+	skip 'there are no files of a terabyte here', 4 unless truncate $endless, 1 << 40;
+	sql("SELECT jj_create_table('endless', '{JJ-CORE}')");
+	my $s = session($node);
+	send_sql($s, "CALL jj_ingest('$endless', 'endless');\n");
+	ok($node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $s->{pid} AND wait_event_type = 'Extension')
+		AND EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'joyfuljay reader' AND query ~ 'endless')"), 'the digest is waited for');
+	sql("SELECT pg_cancel_backend($s->{pid})");
+	ok(wait_for($s, qr/canceling/, 'err'), 'cancelled');
+	finish($s);
+	ok(no_reader_left(), 'the worker ends');
+	is(sql("SELECT status, flows FROM joyfuljay.ingest WHERE target = 'endless'::regclass"), 'error|0', 'the ledger says so');
+	unlink $endless;
+}
+
 # ---- no worker is to be had
 
 sql("ALTER SYSTEM SET max_parallel_workers = 0; SELECT pg_reload_conf()");
