@@ -105,7 +105,10 @@ open_input(const jj_held_file *f, const jj_source *source, jj_input *in)
 				(errcode_for_file_access(),
 				 errmsg("could not seek in capture \"%s\": %m", source->label)));
 	if (jj_input_open(in, f->fd, NULL, 0, &allocator, &error) != JJ_OK)
+	{
+		jj_input_close(in);
 		jj_raise(&error, source);
+	}
 }
 
 jj_digest *

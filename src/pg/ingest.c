@@ -42,6 +42,7 @@ typedef struct attempt
 	jj_source	source;
 	jj_held_file *file;
 	jj_ledger_key key;
+	bool		compressed;		/* set by find_compression */
 	uint8		digest[JJ_SHA256];
 	bool		digest_known;
 	bool		claimed;		/* the lock of the content is held by claim_content */
@@ -546,11 +547,10 @@ ingest_undigested(attempt *a)
 	return ingest_digested(a);
 }
 
-static bool
-seems_new(const attempt *a)
+static void
+find_compression(attempt *a)
 {
-	return jj_row_reader_wants_worker(&a->source) && !IsolationUsesXactSnapshot()
-		&& !jj_held_file_compressed(a->file, &a->source) && !jj_ledger_may_know(&a->key, &a->file->identity);
+	a->compressed = jj_held_file_compressed(a->file, &a->source);
 }
 
 /* With the path locked. */
@@ -566,8 +566,14 @@ ingest_path(attempt *a)
 		a->in->order.commit();
 		return JJ_KNOWN;
 	}
-	if (seems_new(a))
-		return ingest_undigested(a);
+	if (jj_row_reader_wants_worker(&a->source) && !IsolationUsesXactSnapshot() && !jj_ledger_may_know(&a->key, &a->file->identity))
+	{
+		error = try(a, find_compression);
+		if (error != NULL)
+			return failed(a, error);
+		if (!a->compressed)
+			return ingest_undigested(a);
+	}
 	error = try(a, digest_file);
 	if (error == NULL && jj_held_file_written(a->file, &a->source))
 		error = try(a, refuse_changed);
