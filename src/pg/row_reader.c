@@ -97,7 +97,6 @@ make_shared(jj_row_reader *r, const jj_source *source, const jj_held_file *file,
 	put_text(shared, &shared->name, source->name, &used);
 	put_text(shared, &shared->filter, filter, &used);
 	shared->queue = queue;
-	shared->reader = MyProc;
 	pg_atomic_init_u32(&shared->digest_state, JJ_DIGEST_AWAITED);
 	return shared;
 }

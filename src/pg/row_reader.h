@@ -16,7 +16,6 @@
 #include "pg/insert.h"
 
 #include "port/atomics.h"
-#include "storage/proc.h"
 
 typedef struct jj_row_reader jj_row_reader;
 
@@ -28,9 +27,10 @@ extern bool jj_row_reader_wants_worker(const jj_source *source);
  * (NULL for none) stay the caller's. Progress is shown as that of a table. check
  * is called again and again while the caller waits for rows, may raise an error,
  * and can be NULL. With a shape (NULL = none) a worker makes tuples, with the run's
- * number in them. With digest it computes that of the content, while it would wait. Lives in the current memory context until jj_row_reader_end;
- * if that is not called, as after an error, until the context ends. Errors: the
- * filter's, of which the next flow may tell.
+ * number in them. With digest it computes that of the content, while it would
+ * wait. Lives in the current memory context until jj_row_reader_end; if that is
+ * not called, as after an error, until the context ends. Errors: the filter's, of
+ * which the next flow may tell.
  */
 extern jj_row_reader *jj_row_reader_begin(jj_source *source, const jj_held_file *file, const char *filter, const jj_call_options *options, Oid target,
 										  const jj_shape *shape, int64 run, bool digest, void (*check) (void));
@@ -87,8 +87,7 @@ typedef struct jj_reading
 	Size		name;
 	Size		filter;
 	Size		queue;
-	bool		digests;		/* whether the digest of the content is wanted */
-	PGPROC	   *reader;			/* whose latch is set when it is there */
+	bool		digests;		/* whether the digest of the content is wanted; the receiver's latch is set when it is there */
 	pg_atomic_uint32 digest_state;
 	uint8		digest[JJ_SHA256];	/* with JJ_DIGEST_DONE */
 } jj_reading;

@@ -24,6 +24,12 @@ extern PGDLLEXPORT void jj_row_reader_main(Datum arg);
 static shm_mq_handle *queue;
 static int64 shown;				/* progress */
 
+static shm_mq *
+queue_of(jj_reading *shared)
+{
+	return (shm_mq *) ((char *) shared + shared->queue);
+}
+
 /* The digest that is asked for, of a descriptor of its own; NULL: none, or no longer. */
 static struct
 {
@@ -37,7 +43,7 @@ put_digest(uint32 state)
 	hashing.digest = NULL;
 	pg_write_barrier();
 	pg_atomic_write_u32(&hashing.to->digest_state, state);
-	SetLatch(&hashing.to->reader->procLatch);
+	SetLatch(&shm_mq_get_receiver(queue_of(hashing.to))->procLatch);
 }
 
 /* Another block of the digest, whether there was something to do. Raises nothing and looks at no interrupts: it may be within a message. */
@@ -272,7 +278,7 @@ jj_row_reader_main(Datum arg)
 	if (segment == NULL)
 		proc_exit(0);
 	shared = dsm_segment_address(segment);
-	memory = (shm_mq *) ((char *) shared + shared->queue);
+	memory = queue_of(shared);
 	shm_mq_set_sender(memory, MyProc);
 	queue = shm_mq_attach(memory, segment, NULL);
 	BackgroundWorkerInitializeConnectionByOid(shared->database, InvalidOid, 0);
