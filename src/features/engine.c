@@ -188,6 +188,12 @@ jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, co
 	e->work.hold = &e->hold;
 	jj_work_prepare(&e->work);
 	record = choose_extractors(e);
+	e->shares = options->shares > 1 ? options->shares : 1;
+	e->selects = options->select != NULL && options->max_concurrent_flows == 0;
+	e->takes_all = e->shares == 1 && !e->selects;
+	e->has_blocks = e->fold_size > 0;
+	for (unsigned kind = 0; kind < JJ_KINDS; kind++)
+		e->has_blocks = e->has_blocks || e->calls[kind].n_fetch > 0;
 	for (int i = 0; i < ROWS; i++)
 		jj_row_init(&e->row[i], &e->work.options.features, a);
 	if (e->fold_size > 0 && (e->fold = jj_alloc_zero(a, e->fold_size)) == NULL)

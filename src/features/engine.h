@@ -60,9 +60,9 @@ typedef struct jj_options
 	uint64_t	sampling_seed;
 	const struct jj_selection *select;	/* conditions on flows (flow/select.h), kept by reference; NULL = none */
 	struct jj_connections *connections;	/* graphs for the group connection (analysis/connection.h), kept by reference; NULL = its columns are NULL */
-	uint32_t	share;			/* of the flows, by a hash of their key: those with share of shares; */
-	uint32_t	shares;			/* 0 or 1 = all */
-	uint64_t	hash_seed;		/* of the flow table; has no influence on any result */
+	uint32_t	share;			/* of the flows, by the hash of their key: those with share of shares; */
+	uint32_t	shares;			/* 0 or 1 = all. All of them need the same hash_seed */
+	uint64_t	hash_seed;		/* of the flow table; has no influence on any result, but on which share a flow is in */
 	bool		anonymize;		/* addresses in rows become pseudonyms (features/anonymize.h) */
 	uint8_t		anonymization_key[JJ_CRYPTOPAN_KEY];
 	jj_feature_set features;	/* columns to compute */

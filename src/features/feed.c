@@ -104,6 +104,13 @@ update_flow_ahead(jj_engine *e, jj_flow *f, const jj_packet *p, jj_early_fragmen
 	return true;
 }
 
+/* The upper bits of the hash say which share a flow is in, the lower ones where the table has it. */
+static inline bool
+in_share(const jj_engine *e, const jj_lookup *l)
+{
+	return (uint64_t) l->hash * e->shares >> 32 == e->work.options.share;
+}
+
 /* Whether the packet's flow is in the sample; by key alone, so that flows stay whole and the choice repeats. */
 static bool
 in_sample(const jj_options *o, const jj_key *key)
@@ -120,18 +127,19 @@ in_sample(const jj_options *o, const jj_key *key)
  * those that can't count, too: they may be evicted, or evict. The first share
  * counts what is not sampled of all shares.
  */
-static inline bool
-is_mine(jj_engine *e, const jj_key *key, uint32_t packets)
+static bool
+is_mine(jj_engine *e, const jj_lookup *l, uint32_t packets)
 {
 	const jj_options *o = &e->work.options;
+	const jj_key *key = &l->key;
 
-	if (o->shares > 1 && (uint64_t) jj_key_index(key, UINT64_C(0x2545f4914f6cdd1d)) * o->shares >> 32 != o->share)
+	if (!in_share(e, l))
 	{
 		if (o->share == 0 && o->sampling_rate < 1 && (o->select == NULL || jj_selection_possible(o->select, key)) && !in_sample(o, key))
 			e->counters.skipped[JJ_SKIP_SAMPLED] += packets;
 		return false;
 	}
-	if (o->select == NULL || o->max_concurrent_flows != 0 || jj_selection_possible(o->select, key))
+	if (!e->selects || jj_selection_possible(o->select, key))
 		return true;
 	e->counters.unselected += packets;
 	return false;
@@ -254,7 +262,7 @@ add_packet(jj_engine *e, jj_packet *p, const jj_lookup *l, uint32_t capture, jj_
 
 	for (const jj_early_fragment *x = ahead; x != NULL; x = jj_early_joining_next(x))
 		packets++;
-	if (JJ_UNLIKELY(p->fragment || ahead != NULL) && !is_mine(e, &l->key, packets))
+	if (JJ_UNLIKELY(p->fragment || ahead != NULL) && !is_mine(e, l, packets))
 	{
 		for (jj_early_fragment *next; ahead != NULL; ahead = next)
 		{
@@ -415,18 +423,21 @@ jj_engine_feed(jj_engine *e, const jj_frame *frames, uint32_t n, jj_error *err)
 				}
 				continue;
 			}
-			/* a first fragment may have others ahead of it; add_packet looks at those */
-			if (!e->packet[taken].fragment && !is_mine(e, &e->lookup[taken].key, 1))
-				continue;
 			jj_table_prefetch_bucket(t, &e->lookup[taken]);
-			taken++;
+			/* a first fragment may have others ahead of it; add_packet looks at those */
+			if (JJ_UNLIKELY(e->packet[taken].fragment) || e->takes_all)
+				taken++;
+			else if (JJ_UNLIKELY(e->selects || e->work.options.sampling_rate < 1))
+				taken += is_mine(e, &e->lookup[taken], 1);
+			else
+				taken += in_share(e, &e->lookup[taken]);	/* no branch: nothing predicts it */
 		}
 	}
 	decoded = clock_of(e);
 	e->counters.decoding_ns += decoded - begin;
 	for (uint32_t i = 0; i < taken; i++)
 		jj_table_prefetch_flow(t, &e->lookup[i]);
-	for (uint32_t i = 0; i < taken; i++)
+	for (uint32_t i = 0; e->has_blocks && i < taken; i++)
 	{
 		jj_table_prefetch_rest(t, &e->lookup[i]);
 		if (e->lookup[i].likely != JJ_NO_FLOW)

@@ -26,7 +26,7 @@ jj_icmp_counterpart(uint8_t proto, int type)
 jj_key_ports
 jj_icmp_ports(const jj_packet *p)
 {
-	jj_key_ports ports = {0, 0, false};
+	jj_key_ports ports = {0};
 	int			pair;
 
 	if (p->icmp_id >= 0)

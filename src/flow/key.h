@@ -32,8 +32,8 @@ typedef struct jj_key
 typedef struct jj_key_ports
 {
 	uint32_t	src;
+	bool		one_way;		/* between the ports, lest compilers read both at once that were written one by one just before */
 	uint32_t	dst;
-	bool		one_way;
 } jj_key_ports;
 
 /* A packet's key and hash, made ahead of its turn for prefetching. */
@@ -59,7 +59,7 @@ extern jj_key_ports jj_icmp_ports(const jj_packet *p);
 static inline jj_key_ports
 jj_packet_ports(const jj_packet *p)
 {
-	jj_key_ports ports = {(uint32_t) (p->sport + 1), (uint32_t) (p->dport + 1), false};
+	jj_key_ports ports = {.src = (uint32_t) (p->sport + 1), .dst = (uint32_t) (p->dport + 1)};
 
 	if (p->proto == JJ_PROTO_ICMP || p->proto == JJ_PROTO_ICMPV6)
 		return jj_icmp_ports(p);
@@ -91,32 +91,33 @@ jj_store_64(uint8_t *b, uint64_t v)
 	memcpy(b, &v, sizeof(v));
 }
 
-/* Fill *key; true if the packet's source is the lo end (also if both ends are equal). */
+/*
+ * Fill *key; true if the packet's source is the lo end (also if both ends are
+ * equal). Without branches on the ends: which is lower can't be predicted.
+ */
 static inline bool
 jj_key_make(jj_key *key, const jj_packet *p, const jj_key_ports *ports, bool with_vlans)
 {
-	uint64_t	src = jj_load_be64(p->src);
-	uint64_t	dst = jj_load_be64(p->dst);
-	bool		src_is_lo;
-	const uint8_t *lo;
-	const uint8_t *hi;
+	uint64_t	src[2] = {jj_load_64(p->src), jj_load_64(p->src + 8)};
+	uint64_t	dst[2] = {jj_load_64(p->dst), jj_load_64(p->dst + 8)};
+	uint64_t	s[2] = {jj_load_be64(p->src), jj_load_be64(p->src + 8)};
+	uint64_t	d[2] = {jj_load_be64(p->dst), jj_load_be64(p->dst + 8)};
+	bool		same = (s[0] == d[0]) & (s[1] == d[1]);
+	bool		below = (s[0] < d[0]) | ((s[0] == d[0]) & (s[1] < d[1]));
+	bool		src_is_lo = ports->one_way | below | (same & (ports->src <= ports->dst));
+	uint64_t	swap = (uint64_t) src_is_lo - 1;	/* all ones if the source is the hi end */
+	uint64_t	x0 = (src[0] ^ dst[0]) & swap;
+	uint64_t	x1 = (src[1] ^ dst[1]) & swap;
+	uint32_t	x = (ports->src ^ ports->dst) & (uint32_t) swap;
 	uint64_t	encapsulation = JJ_UNLIKELY((p->n_vlans | p->n_tunnels) != 0) ? jj_encapsulation_hash(p, with_vlans) : 0;
 
-	if (src == dst)
-	{
-		src = jj_load_be64(p->src + 8);
-		dst = jj_load_be64(p->dst + 8);
-	}
-	src_is_lo = ports->one_way || src < dst || (src == dst && ports->src <= ports->dst);
-	lo = src_is_lo ? p->src : p->dst;
-	hi = src_is_lo ? p->dst : p->src;
 	/* stored as jj_key_index loads them: processors are quick to hand such stores on */
-	jj_store_64(key->lo, jj_load_64(lo));
-	jj_store_64(key->lo + 8, jj_load_64(lo + 8));
-	jj_store_64(key->hi, jj_load_64(hi));
-	jj_store_64(key->hi + 8, jj_load_64(hi + 8));
-	key->lo_port = src_is_lo ? ports->src : ports->dst;
-	key->hi_port = src_is_lo ? ports->dst : ports->src;
+	jj_store_64(key->lo, src[0] ^ x0);
+	jj_store_64(key->lo + 8, src[1] ^ x1);
+	jj_store_64(key->hi, dst[0] ^ x0);
+	jj_store_64(key->hi + 8, dst[1] ^ x1);
+	key->lo_port = ports->src ^ x;
+	key->hi_port = ports->dst ^ x;
 	key->encapsulation = encapsulation == 0 ? 0 : (uint32_t) (encapsulation >> 32) | 1;
 	key->proto = p->proto;
 	key->flags = (uint8_t) ((ports->one_way ? JJ_KEY_ONE_WAY : 0) | (p->ip_version == 6 ? JJ_KEY_IPV6 : 0));

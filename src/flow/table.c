@@ -400,12 +400,6 @@ jj_table_lookup(jj_table *t, jj_packet *p, jj_lookup *l)
 }
 
 void
-jj_table_prefetch_bucket(const jj_table *t, const jj_lookup *l)
-{
-	JJ_PREFETCH(&t->bucket[l->hash & t->bucket_mask]);
-}
-
-void
 jj_table_prefetch_flow(const jj_table *t, jj_lookup *l)
 {
 	for (uint32_t b = l->hash & t->bucket_mask; t->bucket[b].flow != JJ_NO_FLOW; b = (b + 1) & t->bucket_mask)

@@ -137,9 +137,16 @@ jj_table_tick(jj_table *t, int64_t ts)
 
 /* To be called for each packet in capture order, right after its jj_table_tick. False without memory. */
 extern bool jj_table_lookup(jj_table *t, jj_packet *p, jj_lookup *l);
-extern void jj_table_prefetch_bucket(const jj_table *t, const jj_lookup *l);
+
+/* What jj_table_add will touch; each when the one before has arrived: the bucket, the flow, what the flow's record points to. */
+static inline void
+jj_table_prefetch_bucket(const jj_table *t, const jj_lookup *l)
+{
+	JJ_PREFETCH(&t->bucket[l->hash & t->bucket_mask]);
+}
+
 extern void jj_table_prefetch_flow(const jj_table *t, jj_lookup *l);
-extern void jj_table_prefetch_rest(const jj_table *t, const jj_lookup *l);	/* what the flow's record points to */
+extern void jj_table_prefetch_rest(const jj_table *t, const jj_lookup *l);
 
 /*
  * The flow of a packet, started if need be, with the packet counted and its

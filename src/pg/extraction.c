@@ -33,16 +33,26 @@ struct jj_extraction
 	jj_batch	batch;
 };
 
+uint64
+jj_hash_seed(void)
+{
+	uint64		seed;
+
+	if (!pg_strong_random(&seed, sizeof(seed)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate a random seed")));
+	return seed;
+}
+
 static void
 open_engine(jj_extraction *x, const char *filter, jj_call_options *options)
 {
 	jj_call    *call = x->call;
 	jj_error	error = {0};
 
-	if (!pg_strong_random(&options->engine.hash_seed, sizeof(options->engine.hash_seed)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not generate a random seed")));
+	if (options->engine.shares < 2)
+		options->engine.hash_seed = jj_hash_seed();
 	if (filter != NULL && jj_filter_open(&call->filter, filter, &call->allocator, &error) != JJ_OK)
 		jj_raise(&error, NULL);
 	if (jj_first_pass_needed(&options->engine.features))

@@ -186,6 +186,9 @@ typedef struct jj_batch
 	jj_observation seen[JJ_BATCH];	/* if the extraction observes */
 } jj_batch;
 
+/* A random seed for jj_options; raises without randomness. */
+extern uint64 jj_hash_seed(void);
+
 /* The sources stay the caller's; filter is NULL for none. */
 extern jj_extraction *jj_extraction_begin(List *sources, const char *filter, const jj_call_options *options, bool observe);
 

@@ -347,7 +347,10 @@ begin_unit(jj_scan_state *s)
 		s->done = unit >= s->shared->units;
 		s->options.engine.shares = s->shared->shares;
 		if (s->shared->shares > 1)
+		{
 			s->options.engine.share = unit;
+			s->options.engine.hash_seed = s->shared->seed;
+		}
 		else if (s->shared->units > 1)
 			sources = list_make1(list_nth(s->sources, (int) unit));
 	}
@@ -550,6 +553,7 @@ initialize_shared(CustomScanState *node, ParallelContext *context, void *place)
 	pg_atomic_init_u32(&shared->next, 0);
 	shared->participants = s->participants;
 	shared->shares = 1;
+	shared->seed = jj_hash_seed();
 	if (s->options.engine.max_concurrent_flows != 0 || workers < 2)
 		shared->units = 1;		/* which flow is evicted depends on all the others */
 	else if (by_file(s, workers))

@@ -45,6 +45,7 @@ typedef struct jj_scan_shared
 	pg_atomic_uint32 next;		/* unit to take next */
 	uint32		units;
 	uint32		shares;			/* 1: units are files */
+	uint64		seed;			/* of the hash that says which share a flow is in */
 	uint32		sources;
 	Size		size;			/* bytes of sources */
 	int			participants;

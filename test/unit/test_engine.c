@@ -107,7 +107,7 @@ sampling(void)
 
 /* Flows shared out: each is of one engine, and the first counts what is sampled out of all. */
 static void
-shares(void)
+shares(double rate)
 {
 	jj_options	o = defaults();
 	uint64_t	flows = 0;
@@ -119,10 +119,12 @@ shares(void)
 	step = 0.01;
 	for (int i = 0; i < 3000; i++)
 		dgram(i % 1000);
-	o.sampling_rate = 0.5;
+	o.sampling_rate = rate;
+	o.hash_seed = 1;
 	run(&o);
 	all = counters.flows_started;
 	not_sampled = counters.skipped[JJ_SKIP_SAMPLED];
+	o.hash_seed = 2;
 	o.shares = 3;
 	for (o.share = 0; o.share < o.shares; o.share++)
 	{
@@ -436,7 +438,8 @@ main(void)
 {
 	determinism();
 	sampling();
-	shares();
+	shares(1);
+	shares(0.5);
 	measuring();
 	bounded_samples();
 	no_memory();

@@ -154,7 +154,7 @@ test_fragments(void)
 	jj_packet  *first = packet(1, 2, JJ_PROTO_UDP, 53, 4000);
 	jj_packet  *later = packet(1, 2, JJ_PROTO_UDP, -1, -1);
 	jj_key_ports ports = jj_packet_ports(first);
-	jj_key_ports got = {0, 0, false};
+	jj_key_ports got = {0};
 
 	first->frag_proto = later->frag_proto = JJ_PROTO_UDP;
 	first->ip_id = later->ip_id = 4711;
