@@ -191,8 +191,9 @@ jj_table_expire(jj_table *t, int64_t mark)
 	return t->options.flow_timeout == JJ_INFINITE || (expire_young(t, mark) && expire_due(t, mark));
 }
 
+/* A flow gets its place in the output. False without memory. */
 static bool
-make_ready(jj_table *t)
+make_ready(jj_table *t, uint32_t flow)
 {
 	if (t->ready_count == t->ready_room)
 	{
@@ -208,7 +209,7 @@ make_ready(jj_table *t)
 		t->ready_room = room;
 		t->ready_head = 0;
 	}
-	t->ready[(t->ready_head + t->ready_count++) % t->ready_room] = jj_heap_pop(&t->waiting).flow;
+	t->ready[(t->ready_head + t->ready_count++) % t->ready_room] = flow;
 	return true;
 }
 
@@ -217,7 +218,7 @@ static bool
 release(jj_table *t, int64_t mark)
 {
 	while (t->waiting.used > 0 && (t->waiting.item[0].when <= mark || t->waiting.used > JJ_MAX_WAITING))
-		if (!make_ready(t))
+		if (!make_ready(t, jj_heap_pop(&t->waiting).flow))
 			return false;
 	return true;
 }
@@ -293,9 +294,12 @@ jj_table_finish(jj_table *t)
 			return false;
 	}
 	jj_table_unlink_all(t);
-	while (t->waiting.used > 0)
-		if (!make_ready(t))
+	if (!jj_heap_sort(&t->waiting, &t->allocator))
+		return false;
+	for (uint32_t i = 0; i < t->waiting.used; i++)
+		if (!make_ready(t, t->waiting.item[i].flow))
 			return false;
+	t->waiting.used = 0;
 	t->clock_set = false;
 	t->block_frames = t->blocks = 0;
 	jj_fragments_free(&t->fragments, &t->allocator);

@@ -27,6 +27,9 @@ extern void jj_heap_push(jj_heap *h, jj_heap_item item);
 
 /* Take the smallest off; the heap must not be empty. */
 extern jj_heap_item jj_heap_pop(jj_heap *h);
+
+/* Put the items in ascending order, which is a heap as well; false without memory, and nothing has changed then. */
+extern bool jj_heap_sort(jj_heap *h, const jj_allocator *a);
 extern void jj_heap_free(jj_heap *h, const jj_allocator *a);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef JJ_KEY_H
 #define JJ_KEY_H
 
+#include "features/stats.h"
 #include "packet/packet.h"
 
 #include <string.h>
@@ -135,18 +136,31 @@ jj_mix(uint64_t h, uint64_t v)
 /* 32-bit hash of the whole key. */
 extern uint32_t jj_key_hash(const jj_key *key, uint64_t seed);
 
-/* 32-bit hash for the flow table; results never depend on it. */
+/* Both halves of the product of two words, over each other. */
+static inline uint64_t
+jj_fold(uint64_t a, uint64_t b)
+{
+	jj_u128		product = jj_u128_mul(a, b);
+
+	return product.lo ^ product.hi;
+}
+
+/*
+ * 32-bit hash for the flow table; results never depend on it. Pairs of words,
+ * each behind a secret, are multiplied side by side, not one after the other.
+ */
 static inline uint32_t
 jj_key_index(const jj_key *key, uint64_t seed)
 {
-	uint64_t	h = seed ^ UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t	secret = seed ^ UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t	other = seed >> 32 ^ seed << 32 ^ UINT64_C(0xd1b54a32d192ed03);
+	uint64_t	ends = jj_fold(jj_load_64(key->lo + 8) ^ secret, jj_load_64(key->hi + 8) ^ other);
+	uint64_t	rest = jj_fold(((uint64_t) key->lo_port << 32 | key->hi_port) ^ other,
+							   ((uint64_t) key->encapsulation << 16 | (unsigned) key->proto << 8 | key->flags) ^ secret);
 
 	if (key->flags & JJ_KEY_IPV6)
-		h = jj_mix(jj_mix(h, jj_load_64(key->lo)), jj_load_64(key->hi));
-	h = jj_mix(h, jj_load_64(key->lo + 8));
-	h = jj_mix(h, jj_load_64(key->hi + 8));
-	h = jj_mix(h, (uint64_t) key->lo_port << 32 | key->hi_port);
-	return (uint32_t) (jj_mix(h, (uint64_t) key->encapsulation << 16 | (unsigned) key->proto << 8 | key->flags) >> 32);
+		ends ^= jj_fold(jj_load_64(key->lo) ^ other, jj_load_64(key->hi) ^ (secret + 1));
+	return (uint32_t) jj_fold(ends ^ UINT64_C(0x2545f4914f6cdd1d), rest ^ secret);
 }
 
 static inline bool

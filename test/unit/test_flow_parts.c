@@ -43,6 +43,41 @@ test_heap(void)
 	jj_heap_free(&h, &a);
 }
 
+/* Sorting gives the order in which items are taken off, whatever the numbers are; times of flows that end with the capture are all the same. */
+static void
+test_heap_sort(void)
+{
+	static const uint64_t masks[] = {0, 0xff, 0xff00, UINT64_MAX};
+	jj_allocator a = jj_malloc_allocator();
+	uint64_t	x = 12345;
+	bool		same = true;
+
+	for (unsigned n = 0; n < 600; n += 1 + n / 3)
+		for (unsigned m = 0; m < 16; m++)
+		{
+			jj_heap		sorted = {0};
+			jj_heap		popped = {0};
+
+			for (uint32_t i = 0; i < n; i++)
+			{
+				jj_heap_item item = {.flow = i};
+
+				x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+				item.when = m / 4 == 0 ? INT64_MAX : (int64_t) ((x ^ x >> 29) & masks[m / 4]);
+				item.number = (x * 31 & masks[m % 4] & ~(uint64_t) 0xfff) | i;	/* no two are the same */
+				same = same && jj_heap_reserve(&sorted, &a) && jj_heap_reserve(&popped, &a);
+				jj_heap_push(&sorted, item);
+				jj_heap_push(&popped, item);
+			}
+			same = same && jj_heap_sort(&sorted, &a) && sorted.used == n;
+			for (uint32_t i = 0; i < n; i++)
+				same = same && jj_heap_pop(&popped).flow == sorted.item[i].flow;
+			jj_heap_free(&sorted, &a);
+			jj_heap_free(&popped, &a);
+		}
+	ok(same, "sorted items are in the order in which they are taken off");
+}
+
 static jj_packet *
 packet(uint8_t src, uint8_t dst, uint8_t proto, int sport, int dport)
 {
@@ -204,6 +239,7 @@ int
 main(void)
 {
 	test_heap();
+	test_heap_sort();
 	test_keys();
 	test_icmp();
 	test_encapsulation();
