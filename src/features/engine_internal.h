@@ -44,12 +44,12 @@ struct jj_engine
 	uint32_t	n_rows;
 	uint32_t	next_row;		/* to be handed out */
 	bool		fetched;		/* the next flows that have ended are being loaded */
+	jj_early_fragment *told;			/* the frame handed out by jj_engine_settled */
 
 	uint32_t	shares;			/* 1 if all flows are in this engine's */
 	bool		selects;		/* flows that can't meet the conditions are left out */
 	bool		takes_all;		/* nothing is left out for its key */
 	bool		has_blocks;		/* samples, or what extractors fetch: memory beyond the flow record for most packets */
-	jj_early_fragment *told;			/* the frame handed out by jj_engine_settled */
 
 	unsigned	n_active;		/* extractors in use */
 	const jj_extractor *active[MAX_ACTIVE];
