@@ -189,6 +189,7 @@ jj_engine_open(jj_engine **out, const jj_options *options, jj_filter *filter, co
 	jj_work_prepare(&e->work);
 	record = choose_extractors(e);
 	e->shares = options->shares > 1 ? options->shares : 1;
+	e->share = options->shares > 1 ? options->share : 0;
 	e->selects = options->select != NULL && options->max_concurrent_flows == 0;
 	e->takes_all = e->shares == 1 && !e->selects;
 	e->has_blocks = e->fold_size > 0;

@@ -46,7 +46,8 @@ struct jj_engine
 	bool		fetched;		/* the next flows that have ended are being loaded */
 	jj_early_fragment *told;			/* the frame handed out by jj_engine_settled */
 
-	uint32_t	shares;			/* 1 if all flows are in this engine's */
+	uint32_t	share;			/* of the options, but 0 of 1 if all flows are this engine's */
+	uint32_t	shares;
 	bool		selects;		/* flows that can't meet the conditions are left out */
 	bool		takes_all;		/* nothing is left out for its key */
 	bool		has_blocks;		/* samples, or what extractors fetch: memory beyond the flow record for most packets */

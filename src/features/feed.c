@@ -108,7 +108,7 @@ update_flow_ahead(jj_engine *e, jj_flow *f, const jj_packet *p, jj_early_fragmen
 static inline bool
 in_share(const jj_engine *e, const jj_lookup *l)
 {
-	return (uint64_t) l->hash * e->shares >> 32 == e->work.options.share;
+	return (uint64_t) l->hash * e->shares >> 32 == e->share;
 }
 
 /* Whether the packet's flow is in the sample; by key alone, so that flows stay whole and the choice repeats. */
@@ -135,7 +135,7 @@ is_mine(jj_engine *e, const jj_lookup *l, uint32_t packets)
 
 	if (!in_share(e, l))
 	{
-		if (o->share == 0 && o->sampling_rate < 1 && (o->select == NULL || jj_selection_possible(o->select, key)) && !in_sample(o, key))
+		if (e->share == 0 && o->sampling_rate < 1 && (o->select == NULL || jj_selection_possible(o->select, key)) && !in_sample(o, key))
 			e->counters.skipped[JJ_SKIP_SAMPLED] += packets;
 		return false;
 	}
