@@ -186,7 +186,7 @@ typedef struct jj_batch
 	jj_observation seen[JJ_BATCH];	/* if the extraction observes */
 } jj_batch;
 
-/* A random seed for jj_options; raises without randomness. */
+/* A random seed for the hashes of an engine or a graph; raises without randomness. */
 extern uint64 jj_hash_seed(void);
 
 /* The sources stay the caller's; filter is NULL for none. */

@@ -410,15 +410,10 @@ static TupleDesc
 make_graph(graph_call *g)
 {
 	jj_allocator a = jj_context_allocator(CurrentMemoryContext);
-	uint64		seed;
 	TupleDesc	desc;
 
 	jj_graph_load(&g->features, true);
-	if (!pg_strong_random(&seed, sizeof(seed)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not generate a random seed")));
-	g->graph = jj_connection_open(&g->options, seed, &a);
+	g->graph = jj_connection_open(&g->options, jj_hash_seed(), &a);
 	if (g->graph == NULL)
 		out_of_memory();
 	desc = read_flows(g);
